@@ -1,0 +1,16 @@
+//! Tapeline: a media segment recorder with HLS playlist continuity.
+
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod error;
+pub mod ids;
+pub mod input;
+pub mod media;
+pub mod naming;
+pub mod playlist;
+pub mod store;
+pub mod time;
+
+pub use error::{Error, ErrorKind, Result};

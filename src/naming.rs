@@ -1,0 +1,1 @@
+//! Object names: format and parse.

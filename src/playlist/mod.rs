@@ -1,0 +1,1 @@
+//! Playlists: model, render, parse, check.
