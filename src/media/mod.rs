@@ -1,1 +1,32 @@
-//! Media: codecs and frames.
+//! Codec facts: what the recorder must know of the media it passes through, and nothing more.
+//!
+//! The recorder cuts before a key frame and when a size or a sample rate changes. It therefore looks
+//! into elementary streams as far as the first slice of an access unit ([`AccessUnitProbe`]) and into
+//! the first header of an audio frame ([`AudioCodec::format`]). It decodes no picture and no sound.
+//!
+//! Everything here is pure: bytes in, facts out. To add a codec, add its file and its arm in the two
+//! `match`es: [`AccessUnitProbe`]'s for video, [`AudioCodec::format`] for audio.
+
+mod ac3;
+mod access_unit;
+#[cfg(test)]
+mod access_unit_properties;
+#[cfg(test)]
+mod access_unit_tests;
+mod adts;
+mod bits;
+mod codec;
+mod container;
+mod format;
+mod h264;
+mod h265;
+mod mpeg2;
+mod mpeg_audio;
+#[cfg(test)]
+mod sample_units;
+mod sei;
+
+pub use access_unit::{AccessUnitProbe, RandomAccess, UnitFacts};
+pub use codec::{AudioCodec, VideoCodec};
+pub use container::Container;
+pub use format::{AudioFormat, VideoFormat};

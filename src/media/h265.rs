@@ -1,0 +1,110 @@
+//! H.265: where access units start, what they allow, and the picture size (ITU-T H.265 sections 7.3.1,
+//! 7.3.2.2.1, 7.3.3, 7.4.2.4.4 and D.2.8).
+//!
+//! Only the base layer (`nuh_layer_id` 0) counts: the units of other layers are no starts and no slices.
+
+use super::access_unit::{Headers, Opening};
+use super::bits::BitReader;
+use super::{RandomAccess, VideoFormat, sei};
+
+const LAST_VCL: u8 = 31;
+const VPS: u8 = 32;
+const SPS: u8 = 33;
+const PPS: u8 = 34;
+const AUD: u8 = 35;
+const PREFIX_SEI: u8 = 39;
+
+const HEADER_LEN: usize = 2;
+
+fn nal_unit_type(first_byte: u8) -> u8 {
+    (first_byte >> 1) & 0x3f
+}
+
+/// `unit` begins with the NAL unit header, and may be cut off anywhere.
+pub(super) fn open(unit: &[u8], headers: &Headers) -> Opening {
+    let &[first, second, ref payload @ ..] = unit else { return Opening::Incomplete };
+    let forbidden_zero_bit = first & 0x80 != 0;
+    let nuh_layer_id = (first & 1) << 5 | second >> 3;
+    let temporal_id_plus1 = second & 7;
+    if forbidden_zero_bit || nuh_layer_id != 0 || temporal_id_plus1 == 0 {
+        return Opening::Other;
+    }
+    match nal_unit_type(first) {
+        kind @ 0..=LAST_VCL => {
+            let Some(&slice) = payload.first() else { return Opening::Incomplete };
+            let first_slice_segment_in_pic = slice & 0x80 != 0;
+            match kind {
+                _ if !first_slice_segment_in_pic && !headers.started => Opening::Other,
+                // BLA, IDR, CRA, and the two types reserved for more of them.
+                16..=23 => Opening::Decides(RandomAccess::Key),
+                _ => Opening::Decides(headers.recovery),
+            }
+        }
+        SPS | PREFIX_SEI => Opening::Read,
+        VPS | PPS | AUD | 41..=44 | 48..=55 => Opening::Starts,
+        _ => Opening::Other,
+    }
+}
+
+/// Reads a whole prefix SEI or SPS unit.
+pub(super) fn read(unit: &[u8], headers: &mut Headers) {
+    let (Some(&first), Some(payload)) = (unit.first(), unit.get(HEADER_LEN..)) else { return };
+    match nal_unit_type(first) {
+        PREFIX_SEI if headers.recovery == RandomAccess::None => {
+            let recovery_poc_cnt = sei::recovery_point(payload).and_then(|mut reader| reader.se());
+            headers.recovery = match recovery_poc_cnt {
+                Some(0) => RandomAccess::Key,
+                Some(_) => RandomAccess::Recovery,
+                None => RandomAccess::None,
+            };
+        }
+        SPS if headers.format.is_none() => headers.format = picture_size(payload),
+        _ => {}
+    }
+}
+
+/// Reads a sequence parameter set without its NAL unit header.
+fn picture_size(payload: &[u8]) -> Option<VideoFormat> {
+    let mut bits = BitReader::new(payload);
+    bits.skip(4)?; // sps_video_parameter_set_id
+    let max_sub_layers_minus1 = bits.u(3).filter(|&count| count <= 6)?;
+    bits.skip(1)?; // sps_temporal_id_nesting_flag
+    skip_profile_tier_level(&mut bits, max_sub_layers_minus1)?;
+    bits.ue()?; // sps_seq_parameter_set_id
+    // SubWidthC and SubHeightC, table 6-1: the steps of the cropping.
+    let (step_x, step_y) = match bits.ue()? {
+        0 => (1, 1),
+        1 => (2, 2),
+        2 => (2, 1),
+        3 => {
+            bits.skip(1)?; // separate_colour_plane_flag
+            (1, 1)
+        }
+        _ => return None,
+    };
+    let (width, height) = (bits.ue()?, bits.ue()?);
+    if !bits.flag()? {
+        return VideoFormat::checked(width, height);
+    }
+    let (left, right, top, bottom) = (bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?);
+    let across = left.checked_add(right)?.checked_mul(step_x)?;
+    let down = top.checked_add(bottom)?.checked_mul(step_y)?;
+    VideoFormat::checked(width.checked_sub(across)?, height.checked_sub(down)?)
+}
+
+/// Section 7.3.3 with `profilePresentFlag` 1.
+fn skip_profile_tier_level(bits: &mut BitReader<'_>, max_sub_layers_minus1: u32) -> Option<()> {
+    const PROFILE: u32 = 88;
+    const LEVEL: u32 = 8;
+    bits.skip(PROFILE + LEVEL)?;
+    let mut sub_layers = 0;
+    for _ in 0..max_sub_layers_minus1 {
+        let profile_present = bits.flag()?;
+        let level_present = bits.flag()?;
+        sub_layers += if profile_present { PROFILE } else { 0 } + if level_present { LEVEL } else { 0 };
+    }
+    if max_sub_layers_minus1 > 0 {
+        bits.skip(2 * (8 - max_sub_layers_minus1))?; // reserved_zero_2bits
+    }
+    bits.skip(sub_layers)
+}

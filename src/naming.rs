@@ -1,1 +1,0 @@
-//! Object names: format and parse.
