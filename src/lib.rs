@@ -10,7 +10,9 @@ pub mod input;
 pub mod media;
 pub mod naming;
 pub mod playlist;
+pub mod slicer;
 pub mod store;
 pub mod time;
+pub mod ts;
 
 pub use error::{Error, ErrorKind, Result};

@@ -25,8 +25,10 @@ mod mpeg_audio;
 #[cfg(test)]
 mod sample_units;
 mod sei;
+mod unit;
 
 pub use access_unit::{AccessUnitProbe, RandomAccess, UnitFacts};
 pub use codec::{AudioCodec, VideoCodec};
 pub use container::Container;
 pub use format::{AudioFormat, VideoFormat};
+pub use unit::{Cutter, Placement, UnitStart};

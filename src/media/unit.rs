@@ -1,0 +1,44 @@
+//! What a container's reader knows of an access unit before it is placed in a segment, and the one who
+//! decides where segments begin.
+
+use super::{RandomAccess, VideoFormat};
+use crate::time::Pts33;
+
+/// The begin of an access unit (of a PES packet, in MPEG-TS).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnitStart {
+    /// Whether this is the stream whose units decide: the first video, else the first audio.
+    pub lead: bool,
+    /// Presentation time; the program clock's where the unit has none of its own.
+    pub pts: Option<Pts33>,
+    /// Decoding time; equals `pts` where the container does not give it.
+    pub dts: Option<Pts33>,
+    /// Whether decoding can begin here.
+    pub random_access: RandomAccess,
+    /// Picture size, where the unit tells.
+    pub video_format: Option<VideoFormat>,
+    /// Sample rate or channels are others than in the unit before.
+    pub audio_changed: bool,
+    /// The container announces a break in its clock here.
+    pub discontinuity: bool,
+    /// The container has announced another set of tracks: a segment must begin here.
+    pub tracks_changed: bool,
+    /// Bytes in the open segment so far.
+    pub segment_bytes: u64,
+}
+
+/// Where a unit goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// Into the open segment; where none is open, it is dropped.
+    Stay,
+    /// It begins a new segment.
+    Cut,
+}
+
+/// Decides at every unit whether a segment begins with it. Implemented by `slicer`, asked by the
+/// containers' readers.
+pub trait Cutter {
+    /// Places a unit. Units come in the order of the stream.
+    fn at_unit(&mut self, unit: &UnitStart) -> Placement;
+}

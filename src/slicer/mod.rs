@@ -1,0 +1,220 @@
+//! Slicing: a stream goes in, segments come out.
+//!
+//! [`Slicer`] takes the bytes of a container in chunks of any size ([`push`](Slicer::push)) and gives back
+//! [`Action`]s ([`pull`](Slicer::pull)). It does no I/O and knows no clock: when bytes arrived is told to
+//! it. The container's reader finds the units and obeys; [`plan`] decides.
+
+mod facts;
+mod plan;
+mod timeline;
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::media::Container;
+use crate::time::WallTime;
+use crate::ts::{Notes, Split, Splitter, SplitterOptions};
+pub use facts::{CutReason, OpenedSegment, SealedSegment};
+use plan::{Border, Plan};
+pub use plan::SlicingRules;
+
+/// What the caller has to do, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Begin a segment.
+    Open(OpenedSegment),
+    /// Append to the open segment.
+    Bytes(Bytes),
+    /// The open segment is complete.
+    Sealed(SealedSegment),
+}
+
+/// How to slice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SlicerOptions {
+    /// When to cut.
+    pub rules: SlicingRules,
+    /// The date of the first frame, where the input's chunks bear no time of arrival.
+    pub start: WallTime,
+    /// MPEG-TS: the program to record; `None` takes the first.
+    pub program: Option<u16>,
+}
+
+/// Why nothing can be recorded of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SliceError {
+    /// There was no byte.
+    Empty,
+    /// No packet was found in all the bytes.
+    NotTransportStream {
+        /// How many bytes were searched.
+        bytes: u64,
+    },
+    /// The program asked for is not in the stream.
+    NoSuchProgram {
+        /// What was asked for.
+        wanted: u16,
+        /// What is there.
+        present: Vec<u16>,
+    },
+    /// No program association table or no program map came.
+    NoProgramMap,
+    /// The program has no stream that could be sliced.
+    NoStreams,
+    /// No frame came with which a recording could begin.
+    NoKeyFrame,
+}
+
+impl fmt::Display for SliceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the input is empty"),
+            Self::NotTransportStream { bytes } => {
+                write!(f, "no MPEG-TS packets in {bytes} bytes; this is not an MPEG transport stream")
+            }
+            Self::NoSuchProgram { wanted, present } => {
+                write!(f, "program {wanted} is not in this stream, which has {present:?}")
+            }
+            Self::NoProgramMap => {
+                f.write_str("MPEG-TS packets but no program map (PAT and PMT); the stream was cut too short or is damaged")
+            }
+            Self::NoStreams => f.write_str("the program has no audio or video"),
+            Self::NoKeyFrame => f.write_str("no key frame came, so there was nowhere to begin"),
+        }
+    }
+}
+
+impl std::error::Error for SliceError {}
+
+/// The reader of a container. The one place that tells containers apart.
+#[derive(Debug)]
+enum Reader {
+    MpegTs(Box<Splitter>),
+}
+
+/// Cuts a stream into segments. See the [module](self).
+#[derive(Debug)]
+pub struct Slicer {
+    reader: Reader,
+    plan: Plan,
+    wanted_program: Option<u16>,
+    bytes_in: u64,
+    segment_bytes: u64,
+}
+
+impl Slicer {
+    /// A slicer at the begin of a stream.
+    pub fn new(options: SlicerOptions) -> Self {
+        let splitter = Splitter::new(SplitterOptions { program: options.program });
+        Self {
+            reader: Reader::MpegTs(Box::new(splitter)),
+            plan: Plan::new(options.rules, options.start),
+            wanted_program: options.program,
+            bytes_in: 0,
+            segment_bytes: 0,
+        }
+    }
+
+    /// What the segments' files are.
+    pub fn container(&self) -> Container {
+        match self.reader {
+            Reader::MpegTs(_) => Container::MpegTs,
+        }
+    }
+
+    /// Takes the next bytes; `arrived` is when they came, for a live input.
+    ///
+    /// # Errors
+    /// When the stream turns out not to hold the program that was asked for.
+    pub fn push(&mut self, chunk: &Bytes, arrived: Option<WallTime>) -> Result<(), SliceError> {
+        self.bytes_in += chunk.len() as u64;
+        self.plan.arrived(arrived);
+        match &mut self.reader {
+            Reader::MpegTs(splitter) => splitter.push(chunk, &mut self.plan),
+        }
+        self.check_program()
+    }
+
+    /// The next thing to do. All that a `push` decided can be pulled after it.
+    pub fn pull(&mut self) -> Option<Action> {
+        let split = match &mut self.reader {
+            Reader::MpegTs(splitter) => splitter.pull()?,
+        };
+        match split {
+            Split::Bytes(bytes) => {
+                self.segment_bytes += bytes.len() as u64;
+                Some(Action::Bytes(bytes))
+            }
+            // A mark in the bytes has its border in the plan.
+            Split::Opened | Split::Sealed => match self.plan.border()? {
+                Border::Opened(facts) => Some(Action::Open(facts)),
+                Border::Sealed(mut facts) => {
+                    facts.bytes = std::mem::take(&mut self.segment_bytes);
+                    Some(Action::Sealed(facts))
+                }
+            },
+        }
+    }
+
+    /// The input has been silent for long: ends the open segment at its last frame. Whatever comes next
+    /// begins another.
+    pub fn interrupt(&mut self) {
+        match &mut self.reader {
+            Reader::MpegTs(splitter) => splitter.interrupt(&mut self.plan),
+        }
+        self.plan.interrupt();
+    }
+
+    /// The input has ended: ends the open segment.
+    ///
+    /// # Errors
+    /// When there was nothing in all of the input that a segment could begin with, and why.
+    pub fn finish(&mut self) -> Result<(), SliceError> {
+        match &mut self.reader {
+            Reader::MpegTs(splitter) => splitter.finish(&mut self.plan),
+        }
+        self.plan.finish();
+        self.check_program()?;
+        if self.plan.segments() > 0 { Ok(()) } else { Err(self.nothing_recorded()) }
+    }
+
+    /// Counted oddities of the input so far.
+    pub fn notes(&self) -> Notes {
+        match &self.reader {
+            Reader::MpegTs(splitter) => splitter.notes(),
+        }
+    }
+
+    /// The date of the latest frame.
+    pub fn now(&self) -> Option<WallTime> {
+        self.plan.now()
+    }
+
+    fn check_program(&self) -> Result<(), SliceError> {
+        let Reader::MpegTs(splitter) = &self.reader;
+        let present = splitter.programs();
+        match self.wanted_program {
+            Some(wanted) if !present.is_empty() && !present.contains(&wanted) => {
+                Err(SliceError::NoSuchProgram { wanted, present: present.to_vec() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn nothing_recorded(&self) -> SliceError {
+        let Reader::MpegTs(splitter) = &self.reader;
+        if self.bytes_in == 0 {
+            SliceError::Empty
+        } else if splitter.notes().packets == 0 {
+            SliceError::NotTransportStream { bytes: self.bytes_in }
+        } else {
+            match splitter.pmt() {
+                None => SliceError::NoProgramMap,
+                Some(pmt) if pmt.streams.is_empty() => SliceError::NoStreams,
+                Some(_) => SliceError::NoKeyFrame,
+            }
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! When to cut: the one place that decides where segments begin and end.
+//!
+//! Units of a stream come in, in order; for each the answer is whether a segment begins with it. What the
+//! segments are, their times, dates and reasons, is collected until the reader has given out their bytes.
+//! The rules: a key frame at or after the target; other parameters, other tracks; a silence or a jump of
+//! the clock; at the latest the greatest length or size. No I/O, no clock of its own.
+
+use std::collections::VecDeque;
+
+use super::facts::{CutReason, OpenedSegment, SealedSegment};
+use super::timeline::{Flow, Timeline};
+use crate::ids::SegmentSeq;
+use crate::media::{Cutter, Placement, RandomAccess, UnitStart, VideoFormat};
+use crate::time::{MediaSpan, MediaTime, Pts33, WallTime};
+
+/// The measures of slicing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlicingRules {
+    /// A segment of at least this length ends at the next key frame.
+    pub target: MediaSpan,
+    /// No segment is longer; where no key frame comes, it is cut without one.
+    pub max_length: MediaSpan,
+    /// No segment goes on past so many bytes.
+    pub max_bytes: u64,
+    /// A silence of this length ends a segment.
+    pub interruption: MediaSpan,
+}
+
+impl Default for SlicingRules {
+    /// 15 s, 30 s, 50 MB, 15 s.
+    fn default() -> Self {
+        Self {
+            target: MediaSpan::from_secs(15),
+            max_length: MediaSpan::from_secs(30),
+            max_bytes: 50_000_000,
+            interruption: MediaSpan::from_secs(15),
+        }
+    }
+}
+
+impl SlicingRules {
+    /// `EXT-X-TARGETDURATION` in seconds: no segment's rounded length exceeds it.
+    pub fn target_duration_secs(&self) -> u32 {
+        let seconds = (self.max_length.millis() + 999) / 1000;
+        u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+/// Without a second frame to measure by, a frame is taken to last this long.
+const USUAL_FRAME: MediaSpan = MediaSpan::from_millis(40);
+/// A lead that is silent for longer no longer tells where the segment ends; the other streams do.
+const LEAD_SILENCE: MediaSpan = MediaSpan::from_secs(1);
+/// A lead that never says anything is not waited for longer than this.
+const LEAD_PATIENCE: MediaSpan = MediaSpan::from_secs(2);
+/// Frames no further apart than this follow each other.
+const SMALL_STEP: MediaSpan = MediaSpan::from_millis(200);
+/// So many cuts for other parameters in [`FLAP_WINDOW`], and the next ones wait for the target.
+const FLAP_CUTS: usize = 3;
+const FLAP_WINDOW: MediaSpan = MediaSpan::from_secs(15);
+/// Units of other streams that must be far from the lead's clock before theirs is believed.
+const FOREIGN_UNITS: u32 = 100;
+
+/// A segment that has been announced or ended, in the order of the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Border {
+    Opened(OpenedSegment),
+    /// Size not yet known.
+    Sealed(SealedSegment),
+}
+
+#[derive(Debug)]
+struct Open {
+    facts: OpenedSegment,
+    /// Greatest presentation time of a lead's unit in it.
+    greatest: MediaTime,
+    /// Latest presentation time of any other unit in it.
+    others: Option<MediaTime>,
+}
+
+/// What is known while no segment is open yet.
+#[derive(Debug, Default)]
+struct Joining {
+    first_lead: Option<Pts33>,
+    first_other: Option<Pts33>,
+}
+
+#[derive(Debug)]
+pub(super) struct Plan {
+    rules: SlicingRules,
+    timeline: Timeline,
+    /// The date of an input whose chunks bear none.
+    start: WallTime,
+    arrived: Option<WallTime>,
+    next: SegmentSeq,
+    segment: Option<Open>,
+    joining: Joining,
+    /// The segment before was closed by an interruption; anything begins the next one.
+    reopening: bool,
+    /// Where the latest segment ended, and the date of that.
+    last_end: Option<WallTime>,
+    /// The two latest steps between the lead's units.
+    steps: [MediaSpan; 2],
+    last_dts: Option<MediaTime>,
+    video_format: Option<VideoFormat>,
+    /// Parameters have changed; the next key frame begins a segment.
+    pending_parameters: bool,
+    /// The next segment does not continue this one, whatever its times.
+    pending_discontinuity: bool,
+    parameter_cuts: VecDeque<MediaTime>,
+    foreign_units: u32,
+    borders: VecDeque<Border>,
+}
+
+impl Plan {
+    pub fn new(rules: SlicingRules, start: WallTime) -> Self {
+        Self {
+            rules,
+            timeline: Timeline::new(rules.interruption),
+            start,
+            arrived: None,
+            next: SegmentSeq::default(),
+            segment: None,
+            joining: Joining::default(),
+            reopening: false,
+            last_end: None,
+            steps: [USUAL_FRAME; 2],
+            last_dts: None,
+            video_format: None,
+            pending_parameters: false,
+            pending_discontinuity: false,
+            parameter_cuts: VecDeque::new(),
+            foreign_units: 0,
+            borders: VecDeque::new(),
+        }
+    }
+
+    /// When the bytes that follow arrived.
+    pub fn arrived(&mut self, at: Option<WallTime>) {
+        self.arrived = at;
+    }
+
+    /// The next border in the order of the bytes.
+    pub fn border(&mut self) -> Option<Border> {
+        self.borders.pop_front()
+    }
+
+    /// Segments announced so far.
+    pub fn segments(&self) -> u64 {
+        self.next.0
+    }
+
+    /// The date of the latest unit.
+    pub fn now(&self) -> Option<WallTime> {
+        self.timeline.now()
+    }
+
+    /// The input is silent: the open segment ends at its last frame.
+    pub fn interrupt(&mut self) {
+        if self.seal_at_content(CutReason::Interruption) {
+            self.reopening = true;
+            self.pending_discontinuity = true;
+        }
+    }
+
+    /// The input has ended.
+    pub fn finish(&mut self) {
+        self.seal_at_content(CutReason::Stop);
+    }
+
+    fn frame(&self) -> MediaSpan {
+        self.steps[0].min(self.steps[1])
+    }
+
+    /// Where the open segment ends if nothing more comes.
+    fn content_end(&self, segment: &Open) -> MediaTime {
+        let lead_end = segment.greatest + self.frame();
+        let end = match segment.others {
+            Some(others) if others - lead_end > LEAD_SILENCE => others,
+            _ => lead_end,
+        };
+        end.min(segment.facts.start + self.rules.max_length)
+    }
+
+    fn seal_at_content(&mut self, reason: CutReason) -> bool {
+        let Some(end) = self.segment.as_ref().map(|segment| self.content_end(segment)) else { return false };
+        self.seal(end, reason);
+        true
+    }
+
+    fn seal(&mut self, end: MediaTime, reason: CutReason) {
+        let Some(Open { facts, .. }) = self.segment.take() else { return };
+        let since_origin = |time: MediaTime| (time - self.timeline.origin()).millis();
+        let millis = since_origin(end) - since_origin(facts.start);
+        self.last_end = Some(self.timeline.date(end));
+        self.borders.push_back(Border::Sealed(SealedSegment {
+            opened: facts,
+            end,
+            duration_millis: u64::try_from(millis).unwrap_or(0),
+            reason,
+            bytes: 0,
+        }));
+    }
+
+    fn open(&mut self, start: MediaTime, discontinuity: bool, key: bool) {
+        let pending = std::mem::take(&mut self.pending_discontinuity);
+        let facts = OpenedSegment {
+            seq: self.next,
+            start,
+            date: self.timeline.date(start),
+            clock: self.timeline.clock(),
+            discontinuity: (discontinuity || pending) && self.next != SegmentSeq::default(),
+            starts_with_key: key,
+        };
+        self.next = self.next.next();
+        self.segment = Some(Open { facts, greatest: start, others: None });
+        self.reopening = false;
+        self.borders.push_back(Border::Opened(facts));
+    }
+
+    fn restart_clock(&mut self, pts: Pts33) {
+        let date = self.arrived.or(self.last_end).unwrap_or(self.start);
+        self.timeline.restart(pts, date, self.arrived);
+        self.last_dts = None;
+        self.steps = [USUAL_FRAME; 2];
+        self.parameter_cuts.clear();
+        self.foreign_units = 0;
+    }
+
+    // Units of the lead.
+
+    fn lead(&mut self, unit: &UnitStart) -> Placement {
+        let (Some(pts), Some(dts)) = (unit.pts, unit.dts.or(unit.pts)) else {
+            return self.without_time(unit);
+        };
+        let flow = self.timeline.flow(dts, unit.discontinuity, self.arrived);
+        let broken = flow != Flow::Continues && self.timeline.is_running();
+        let was_open = self.segment.is_some();
+        if broken && was_open {
+            let jump = flow == Flow::Jump;
+            self.seal_at_content(if jump { CutReason::ClockJump } else { CutReason::Interruption });
+        }
+        if flow == Flow::Jump {
+            self.restart_clock(pts);
+        }
+        let (pts, dts_time) = self.timeline.advance(pts, dts, self.arrived);
+        let step = self.last_dts.replace(dts_time).map(|last| dts_time - last);
+        let follows = step.is_none_or(|step| step <= SMALL_STEP.max(self.frame() + self.frame()));
+        let placement = if broken && was_open {
+            self.note_format(unit);
+            self.open(pts, true, unit.random_access == RandomAccess::Key);
+            Placement::Cut
+        } else if self.segment.is_some() {
+            self.within(unit, pts, follows)
+        } else {
+            self.join(unit, pts, dts)
+        };
+        if let Some(step) = step.filter(|&step| step > MediaSpan::ZERO && step < self.rules.interruption) {
+            self.steps = [self.steps[1], step];
+        }
+        if let Some(segment) = &mut self.segment {
+            segment.greatest = segment.greatest.max(pts);
+        }
+        placement
+    }
+
+    /// A unit while a segment is open and the clock goes on.
+    fn within(&mut self, unit: &UnitStart, pts: MediaTime, follows: bool) -> Placement {
+        let Some(segment) = &self.segment else { return Placement::Stay };
+        let (start, greatest) = (segment.facts.start, segment.greatest);
+        let key = unit.random_access == RandomAccess::Key;
+        let length = pts - start;
+        if unit.tracks_changed {
+            return self.cut_here(pts, follows, CutReason::Tracks, true, key);
+        }
+        if key && self.note_format(unit) {
+            self.pending_parameters = true;
+        }
+        if key && self.pending_parameters {
+            self.pending_parameters = false;
+            if !self.flaps(pts) {
+                self.parameter_cuts.push_back(pts);
+                return self.cut_here(pts, follows, CutReason::Parameters, true, key);
+            }
+            self.pending_discontinuity = true;
+        }
+        if key && length >= self.rules.target {
+            return self.cut_here(pts, true, CutReason::Target, false, key);
+        }
+        let would_end = greatest.max(pts) + self.frame();
+        let preferred = unit.random_access == RandomAccess::Recovery
+            && length + length >= self.rules.target + self.rules.max_length;
+        let too_long = would_end - start > self.rules.max_length;
+        if too_long || preferred || unit.segment_bytes >= self.rules.max_bytes {
+            return self.cut_here(pts, follows, CutReason::Limit, false, key);
+        }
+        Placement::Stay
+    }
+
+    /// Ends the open segment where this unit begins, if the unit `follows` the ones in it; else at the
+    /// segment's last frame.
+    fn cut_here(
+        &mut self,
+        pts: MediaTime,
+        follows: bool,
+        reason: CutReason,
+        discontinuity: bool,
+        key: bool,
+    ) -> Placement {
+        let Some(segment) = &self.segment else { return Placement::Stay };
+        let content_end = self.content_end(segment);
+        let fits = pts > segment.facts.start && pts - segment.facts.start <= self.rules.max_length;
+        let (end, start) = match (follows, key) {
+            // A key frame's time is the earliest of its segment.
+            (true, true) if fits => (pts, pts),
+            // Other units may be followed by earlier ones.
+            (true, false) => (content_end, content_end),
+            _ => (content_end, pts),
+        };
+        let hole = end != start;
+        self.seal(end, reason);
+        self.open(start, discontinuity || hole, key);
+        Placement::Cut
+    }
+
+    /// A unit while no segment is open.
+    fn join(&mut self, unit: &UnitStart, pts: MediaTime, dts: Pts33) -> Placement {
+        let key = unit.random_access == RandomAccess::Key;
+        let first = *self.joining.first_lead.get_or_insert(dts);
+        // Where the clock has jumped back meanwhile, the wait begins anew.
+        if dts.since(first) < MediaSpan::ZERO {
+            self.joining.first_lead = Some(dts);
+        }
+        if !key && !self.reopening && dts.since(first) < self.rules.max_length {
+            return Placement::Stay;
+        }
+        if key {
+            self.note_format(unit);
+        }
+        self.open(pts, false, key);
+        Placement::Cut
+    }
+
+    fn without_time(&mut self, unit: &UnitStart) -> Placement {
+        let must = unit.tracks_changed || self.reopening;
+        if !must || !self.timeline.is_running() {
+            return Placement::Stay;
+        }
+        let start = match &self.segment {
+            Some(segment) => self.content_end(segment),
+            None => self.last_dts.unwrap_or_else(|| self.timeline.origin()),
+        };
+        self.seal_at_content(CutReason::Tracks);
+        self.open(start, true, false);
+        Placement::Cut
+    }
+
+    /// Whether the unit's picture size is another than before.
+    fn note_format(&mut self, unit: &UnitStart) -> bool {
+        let Some(format) = unit.video_format else { return false };
+        self.video_format.replace(format).is_some_and(|last| last != format)
+    }
+
+    fn flaps(&mut self, now: MediaTime) -> bool {
+        while self.parameter_cuts.front().is_some_and(|&cut| now - cut > FLAP_WINDOW) {
+            self.parameter_cuts.pop_front();
+        }
+        self.parameter_cuts.len() >= FLAP_CUTS
+    }
+
+    // Units of other streams.
+
+    fn other(&mut self, unit: &UnitStart) -> Placement {
+        let Some(pts) = unit.pts else { return Placement::Stay };
+        if unit.audio_changed {
+            self.pending_parameters = true;
+        }
+        if !self.timeline.is_running() {
+            return self.join_without_lead(pts, unit);
+        }
+        let Some(time) = self.timeline.nearby(pts) else {
+            self.foreign_units += 1;
+            // The lead is gone and this stream's clock is another: go by this stream.
+            return if self.foreign_units > FOREIGN_UNITS { self.lead(unit) } else { Placement::Stay };
+        };
+        self.foreign_units = 0;
+        let Some(segment) = &mut self.segment else {
+            return if self.reopening { self.reopen_without_lead(time) } else { Placement::Stay };
+        };
+        let before = segment.others.replace(segment.others.map_or(time, |others| others.max(time)));
+        let (start, greatest) = (segment.facts.start, segment.greatest);
+        let latest = before.map_or(greatest, |before| before.max(greatest));
+        if time - greatest <= LEAD_SILENCE || unit.tracks_changed {
+            return Placement::Stay;
+        }
+        if time - latest >= self.rules.interruption {
+            segment.others = before;
+            self.seal_at_content(CutReason::Interruption);
+            self.open(time, true, false);
+            return Placement::Cut;
+        }
+        if time - start > self.rules.max_length {
+            let end = start + self.rules.max_length;
+            self.seal(end, CutReason::Limit);
+            self.open(end, false, false);
+            return Placement::Cut;
+        }
+        Placement::Stay
+    }
+
+    fn join_without_lead(&mut self, pts: Pts33, unit: &UnitStart) -> Placement {
+        let first = *self.joining.first_other.get_or_insert(pts);
+        if self.joining.first_lead.is_some() || pts.since(first) < LEAD_PATIENCE {
+            return Placement::Stay;
+        }
+        self.restart_clock(pts);
+        let (time, _) = self.timeline.advance(pts, pts, self.arrived);
+        self.open(time, false, unit.lead);
+        Placement::Cut
+    }
+
+    fn reopen_without_lead(&mut self, time: MediaTime) -> Placement {
+        self.open(time, true, false);
+        Placement::Cut
+    }
+}
+
+impl Cutter for Plan {
+    fn at_unit(&mut self, unit: &UnitStart) -> Placement {
+        if unit.lead { self.lead(unit) } else { self.other(unit) }
+    }
+}

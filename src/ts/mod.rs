@@ -1,0 +1,29 @@
+//! MPEG transport streams (ISO/IEC 13818-1): find packets, read tables, split at access units.
+//!
+//! [`Splitter`] is the way in: bytes of any chunking go in, the bytes of the segments come out, and at
+//! every access unit a [`Cutter`](crate::media::Cutter) says whether a segment begins there. Packets
+//! are passed through, never re-muxed; they stay slices of the buffers that came in.
+
+mod appender;
+mod candidate;
+mod framer;
+mod notes;
+mod packet;
+mod pat;
+mod pes;
+mod pmt;
+mod psi;
+mod splitter;
+mod stream_type;
+mod tables;
+mod track;
+
+pub use framer::Framer;
+pub use notes::Notes;
+pub use packet::{PACKET_LEN, Packet, Pid, SYNC_BYTE};
+pub use pat::Pat;
+pub use pes::PesHeader;
+pub use pmt::{ElementaryStream, Pmt};
+pub use psi::{SectionAssembler, crc32};
+pub use splitter::{Split, Splitter, SplitterOptions};
+pub use stream_type::{StreamKind, StreamType};

@@ -1,0 +1,32 @@
+//! Counted oddities of a transport stream. None of them ends a recording.
+
+use serde::Serialize;
+
+/// What was seen and what was left out, since the begin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Notes {
+    /// Packets looked at, null packets included.
+    pub packets: u64,
+    /// Null packets, dropped.
+    pub null_packets: u64,
+    /// Packets of other programs or of PIDs that no table announces, dropped.
+    pub foreign_packets: u64,
+    /// Packets of the program dropped before the first segment began: no key frame yet.
+    pub packets_before_start: u64,
+    /// Breaks in a PID's continuity counter: packets lost before they came here.
+    pub continuity_errors: u64,
+    /// Packets sent twice. Kept.
+    pub duplicate_packets: u64,
+    /// Packets marked as damaged by the receiver. Kept.
+    pub transport_errors: u64,
+    /// Scrambled packets. Kept.
+    pub scrambled_packets: u64,
+    /// How often the packets' rhythm was lost.
+    pub sync_losses: u64,
+    /// Bytes that belong to no packet, dropped.
+    pub skipped_bytes: u64,
+    /// Sections with a wrong CRC or length, dropped.
+    pub table_errors: u64,
+    /// PES packets that had to be divided between two segments.
+    pub torn_pes: u64,
+}
