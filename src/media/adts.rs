@@ -58,8 +58,8 @@ mod tests {
         for (what, bytes, format) in cases {
             assert_eq!(super::format(&bytes), format, "{what}");
         }
-        // The first header of ffmpeg's `-f lavfi -i sine=sample_rate=44100 -c:a aac -ac 2 -f adts`.
-        assert_eq!(super::format(&[0xff, 0xf1, 0x50, 0x80, 0x02, 0x1f, 0xfc]), some(44_100, 2));
+        // The first header of ffmpeg's `-f lavfi -i sine=sample_rate=44100 -ac 2 -c:a aac -f adts`.
+        assert_eq!(super::format(&[0xff, 0xf1, 0x50, 0x80, 0x2b, 0x3f, 0xfc]), some(44_100, 2));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Units of access units, made by hand for the tests.
 //!
-//! The parameter sets are those that ffmpeg 6.1 wrote with libx264, libx265 and mpeg2video for `testsrc2`
+//! The parameter sets are those that ffmpeg 5.1 wrote with libx264, libx265 and mpeg2video for `testsrc2`
 //! of the size named; everything else is written out bit by bit beside it.
 
 /// libx264 `-preset ultrafast`, 1920x1080: 1088 lines, of which 8 are cropped.
