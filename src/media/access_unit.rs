@@ -21,7 +21,9 @@ pub enum RandomAccess {
     /// A recovery point some pictures before the picture is whole (intra refresh): only a preferred place
     /// for a forced cut.
     Recovery,
-    /// Neither, or not known.
+    /// The codec is not understood or the unit is scrambled, and the container does not mark it.
+    Unknown,
+    /// No.
     #[default]
     None,
 }

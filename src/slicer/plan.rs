@@ -52,6 +52,8 @@ const USUAL_FRAME: MediaSpan = MediaSpan::from_millis(40);
 const LEAD_SILENCE: MediaSpan = MediaSpan::from_secs(1);
 /// A lead that never says anything is not waited for longer than this.
 const LEAD_PATIENCE: MediaSpan = MediaSpan::from_secs(2);
+/// A stream whose key frames nothing marks is begun anywhere after this.
+const UNKNOWN_PATIENCE: MediaSpan = MediaSpan::from_secs(1);
 /// Frames no further apart than this follow each other.
 const SMALL_STEP: MediaSpan = MediaSpan::from_millis(200);
 /// So many cuts for other parameters in [`FLAP_WINDOW`], and the next ones wait for the target.
@@ -330,7 +332,12 @@ impl Plan {
         if dts.since(first) < MediaSpan::ZERO {
             self.joining.first_lead = Some(dts);
         }
-        if !key && !self.reopening && dts.since(first) < self.rules.max_length {
+        let patience = match unit.random_access {
+            // Perhaps nothing ever tells.
+            RandomAccess::Unknown => UNKNOWN_PATIENCE,
+            _ => self.rules.max_length,
+        };
+        if !key && !self.reopening && dts.since(first) < patience {
             return Placement::Stay;
         }
         if key {

@@ -127,7 +127,7 @@ pub(super) fn by_indicator(packet: Packet<'_>) -> Decided {
         ParsedPes::Header(header) if !packet.scrambled() => Some(header),
         _ => None,
     };
-    let random_access = if packet.random_access() { RandomAccess::Key } else { RandomAccess::None };
+    let random_access = if packet.random_access() { RandomAccess::Key } else { RandomAccess::Unknown };
     Decided {
         header,
         facts: UnitFacts { random_access, video_format: None },

@@ -24,6 +24,6 @@ pub use packet::{PACKET_LEN, Packet, Pid, SYNC_BYTE};
 pub use pat::Pat;
 pub use pes::PesHeader;
 pub use pmt::{ElementaryStream, Pmt};
-pub use psi::{SectionAssembler, crc32};
+pub use psi::{Section, SectionAssembler, crc32};
 pub use splitter::{Split, Splitter, SplitterOptions};
 pub use stream_type::{StreamKind, StreamType};

@@ -3,8 +3,8 @@
 
 use super::packet::Packet;
 
-/// A section is at most this long (`private_section_length` of 12 bits and its 3 bytes in front).
-const MAX_SECTION: usize = 4096 + 3;
+/// Header and CRC of the long form; the length field's 12 bits bound the other end.
+const MIN_SECTION: usize = 8 + 4;
 
 const CRC_TABLE: [u32; 256] = {
     let mut table = [0; 256];
@@ -29,8 +29,16 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// Collects the sections of one PID. Packets go in; every section that is complete comes out once,
-/// whole, with its CRC right.
+/// A section that has come in whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section<'a> {
+    /// Its CRC is right.
+    Good(&'a [u8]),
+    /// Its CRC is wrong.
+    Damaged(&'a [u8]),
+}
+
+/// Collects the sections of one PID. Packets go in; every section that is complete comes out once.
 #[derive(Debug, Default)]
 pub struct SectionAssembler {
     buffer: Vec<u8>,
@@ -51,8 +59,8 @@ impl SectionAssembler {
         self.buffer.clear();
     }
 
-    /// Takes one packet's payload. `sink` gets each complete section.
-    pub fn push(&mut self, packet: Packet<'_>, mut sink: impl FnMut(&[u8])) {
+    /// Takes one packet's payload. `sink` gets each complete section of the long form.
+    pub fn push(&mut self, packet: Packet<'_>, mut sink: impl FnMut(Section<'_>)) {
         let payload = packet.payload();
         if !packet.unit_start() {
             if self.open {
@@ -76,7 +84,7 @@ impl SectionAssembler {
         self.drain(&mut sink);
     }
 
-    fn drain(&mut self, sink: &mut impl FnMut(&[u8])) {
+    fn drain(&mut self, sink: &mut impl FnMut(Section<'_>)) {
         loop {
             // 0xFF where a table id should be: the rest of the packet is stuffing.
             if self.buffer.first() == Some(&0xff) {
@@ -86,10 +94,11 @@ impl SectionAssembler {
             let len = 3 + usize::from(u16::from_be_bytes([high, low]) & 0x0fff);
             let Some(section) = self.buffer.get(..len) else { return };
             let long_form = high & 0x80 != 0;
-            if len <= MAX_SECTION && long_form && len >= 12 && crc32(section) == 0 {
-                sink(section);
+            if long_form && len >= MIN_SECTION && crc32(section) == 0 {
+                sink(Section::Good(section));
             } else if long_form {
                 self.errors += 1;
+                sink(Section::Damaged(section));
             }
             self.buffer.drain(..len);
         }
@@ -162,7 +171,10 @@ mod tests {
         let mut assembler = SectionAssembler::default();
         let mut out = Vec::new();
         for packet in packets {
-            assembler.push(Packet::at(packet, 0).unwrap(), |section| out.push(section.to_vec()));
+            assembler.push(Packet::at(packet, 0).unwrap(), |section| match section {
+                Section::Good(bytes) => out.push(bytes.to_vec()),
+                Section::Damaged(_) => {}
+            });
         }
         (out, assembler.errors())
     }

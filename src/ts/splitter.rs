@@ -29,6 +29,8 @@ use crate::time::{MediaSpan, Pts33};
 const MAX_WAITING_BYTES: u64 = 1024 * 1024;
 /// Media time that open PES packets may take to end.
 const MAX_WAITING_TIME: MediaSpan = MediaSpan::from_secs(1);
+/// Bytes kept of a stream whose map has not come yet.
+const MAX_EARLY_BYTES: usize = 1024 * 1024;
 /// PIDs of one program that are followed; more are dropped.
 const MAX_TRACKS: usize = 0xf0;
 /// A unit of a stream without dependent units.
@@ -89,6 +91,8 @@ pub struct Splitter {
     candidate: Option<Candidate>,
     pcr_pid: Option<Pid>,
     last_pcr: Option<Pts33>,
+    /// Packets that came before the program's map; replayed once it is known.
+    early: VecDeque<Bytes>,
     /// Whether a segment is open.
     open: bool,
     segment: Appender,
@@ -109,6 +113,7 @@ impl Splitter {
             candidate: None,
             pcr_pid: None,
             last_pcr: None,
+            early: VecDeque::new(),
             open: false,
             segment: Appender::default(),
             ahead: None,
@@ -153,6 +158,9 @@ impl Splitter {
         let mut framer = std::mem::take(&mut self.framer);
         framer.finish(|buffer, offset| self.accept(buffer, offset, cutter));
         self.framer = framer;
+        if self.tables.accept_damaged() == TableNews::Tracks {
+            self.change_tracks(cutter);
+        }
         self.conclude_candidate(cutter);
         if self.ahead.as_ref().is_some_and(|ahead| !ahead.decided && ahead.used) {
             self.cut_without_unit(cutter);
@@ -171,6 +179,7 @@ impl Splitter {
             sync_losses: framer.sync_losses,
             skipped_bytes: framer.skipped_bytes,
             table_errors: self.tables.errors(),
+            packets: self.notes.packets + self.early.len() as u64,
             ..self.notes
         }
     }
@@ -187,7 +196,11 @@ impl Splitter {
 
     fn accept(&mut self, buffer: &Bytes, offset: usize, cutter: &mut impl Cutter) {
         let Some(packet) = Packet::at(buffer, offset) else { return };
-        match self.routes[packet.pid().index()] {
+        let route = self.routes[packet.pid().index()];
+        if self.tables.pmt().is_none() && matches!(route, Route::Foreign) {
+            return self.wait_for_map(buffer.slice(offset..offset + PACKET_LEN), cutter);
+        }
+        match route {
             Route::Null => {
                 self.notes.packets += 1;
                 self.notes.null_packets += 1;
@@ -221,6 +234,26 @@ impl Splitter {
             Route::Pmt => self.on_pmt(packet, cutter),
             Route::Track(index) => self.on_track(usize::from(index), packet, buffer, offset, cutter),
             Route::Foreign | Route::Null => {}
+        }
+    }
+
+    /// A stream that is joined may show its map late, after packets that a segment could begin with.
+    fn wait_for_map(&mut self, packet: Bytes, cutter: &mut impl Cutter) {
+        self.early.push_back(packet);
+        if self.early.len() * PACKET_LEN < MAX_EARLY_BYTES {
+            return;
+        }
+        if self.tables.accept_damaged() == TableNews::Tracks {
+            return self.change_tracks(cutter);
+        }
+        self.early.pop_front();
+        self.notes.packets += 1;
+        self.notes.foreign_packets += 1;
+    }
+
+    fn replay_early(&mut self, cutter: &mut impl Cutter) {
+        for packet in std::mem::take(&mut self.early) {
+            self.accept(&packet, 0, cutter);
         }
     }
 
@@ -511,6 +544,7 @@ impl Splitter {
             self.lay_routes();
         } else {
             self.drop_retired();
+            self.replay_early(cutter);
         }
     }
 

@@ -7,7 +7,7 @@
 use super::packet::{PACKET_LEN, Packet, Pid};
 use super::pat::{PatBuilder, ProgramRef, single_program_section};
 use super::pmt::Pmt;
-use super::psi::{SectionAssembler, packetize};
+use super::psi::{Section, SectionAssembler, crc32, packetize};
 
 /// What a table packet brought.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub(super) struct Tables {
     pmt_section: Vec<u8>,
     pmt: Option<Pmt>,
     pmt_table: Table,
+    /// The latest map that came with a wrong CRC, before a good one did.
+    damaged: Option<Vec<u8>>,
 }
 
 impl Tables {
@@ -86,6 +88,7 @@ impl Tables {
         let mut news = TableNews::Nothing;
         let mut chosen = None;
         self.pat_sections.push(packet, |section| {
+            let Section::Good(section) = section else { return };
             let Some(pat) = self.pat_builder.push(section) else { return };
             news = TableNews::Pat;
             self.present = pat.programs.iter().map(|program| program.number).collect();
@@ -110,20 +113,42 @@ impl Tables {
     pub fn push_pmt(&mut self, packet: Packet<'_>) -> TableNews {
         let Some(program) = self.program else { return TableNews::Nothing };
         let mut news = TableNews::Nothing;
-        self.pmt_sections.push(packet, |section| {
-            let known = section == self.pmt_section;
-            if known {
-                news = TableNews::Pmt;
-                return;
+        let mut other = None;
+        self.pmt_sections.push(packet, |section| match section {
+            Section::Good(bytes) if bytes == self.pmt_section => news = TableNews::Pmt,
+            Section::Good(bytes) => other = map_of(program, bytes).or(other.take()),
+            Section::Damaged(bytes) if self.pmt.is_none() && map_of(program, bytes).is_some() => {
+                self.damaged = Some(bytes.to_vec());
             }
-            let Some(pmt) = Pmt::parse(section).filter(|pmt| pmt.program == program.number) else { return };
-            let same = self.pmt.as_ref().is_some_and(|old| old.same_tracks(&pmt));
-            news = if same { TableNews::Pmt } else { TableNews::Tracks };
-            self.pmt = Some(pmt);
-            self.pmt_section = section.to_vec();
-            self.pmt_table.packets = packetize(program.map_pid, section);
+            Section::Damaged(_) => {}
         });
-        news
+        match other {
+            Some((pmt, section)) => self.replace_pmt(program, pmt, section),
+            None => news,
+        }
+    }
+
+    /// Takes the latest damaged map for good: no good one has come for long, and a map with a wrong byte
+    /// is better than no recording. It is written with a right CRC.
+    pub fn accept_damaged(&mut self) -> TableNews {
+        let (Some(program), Some(mut section)) = (self.program, self.damaged.take()) else {
+            return TableNews::Nothing;
+        };
+        section.truncate(section.len().saturating_sub(4));
+        section.extend(crc32(&section).to_be_bytes());
+        match map_of(program, &section) {
+            Some((pmt, section)) => self.replace_pmt(program, pmt, section),
+            None => TableNews::Nothing,
+        }
+    }
+
+    fn replace_pmt(&mut self, program: ProgramRef, pmt: Pmt, section: Vec<u8>) -> TableNews {
+        let same = self.pmt.as_ref().is_some_and(|old| old.same_tracks(&pmt));
+        self.damaged = None;
+        self.pmt = Some(pmt);
+        self.pmt_table.packets = packetize(program.map_pid, &section);
+        self.pmt_section = section;
+        if same { TableNews::Pmt } else { TableNews::Tracks }
     }
 
     /// The PAT's packet, counted.
@@ -135,4 +160,10 @@ impl Tables {
     pub fn stamp_pmt(&mut self) -> &[[u8; PACKET_LEN]] {
         self.pmt_table.stamp()
     }
+}
+
+/// The section's map, if it is this program's, and a copy of the section.
+fn map_of(program: ProgramRef, section: &[u8]) -> Option<(Pmt, Vec<u8>)> {
+    let pmt = Pmt::parse(section).filter(|pmt| pmt.program == program.number)?;
+    Some((pmt, section.to_vec()))
 }
