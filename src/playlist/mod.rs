@@ -8,10 +8,16 @@
 //! Pure: no I/O, no clock. URIs are carried as they stand in the text; whoever makes object keys of
 //! them percent-decodes. Multivariant playlists are recognised and refused.
 
+mod check;
 mod model;
 mod render;
+mod rule;
+mod syntax;
+mod tags;
 mod times;
 
+pub use check::{check, check_append};
 pub use model::{Entry, Header, Note, Playlist, PlaylistType, Segment};
 pub use render::{RenderError, Renderer};
+pub use rule::{Finding, Rule, Severity};
 pub use times::EntryTimes;
