@@ -9,15 +9,19 @@
 //! them percent-decodes. Multivariant playlists are recognised and refused.
 
 mod check;
+mod line;
 mod model;
+mod parse;
 mod render;
 mod rule;
 mod syntax;
 mod tags;
 mod times;
+mod values;
 
 pub use check::{check, check_append};
 pub use model::{Entry, Header, Note, Playlist, PlaylistType, Segment};
+pub use parse::{MAX_LINE, ParseError, ParseErrorKind, parse};
 pub use render::{RenderError, Renderer};
 pub use rule::{Finding, Rule, Severity};
 pub use times::EntryTimes;
