@@ -127,10 +127,7 @@ mod tests {
         let disk = std::io::Error::other("no space left on device");
         let inner = Error::new(ErrorKind::Unavailable, "cannot write part.ts").with_source(disk);
         let outer = Error::new(ErrorKind::DataLoss, "cannot store segment 3").with_source(inner);
-        assert_eq!(
-            outer.report(),
-            "cannot store segment 3: cannot write part.ts: no space left on device"
-        );
+        assert_eq!(outer.report(), "cannot store segment 3: cannot write part.ts: no space left on device");
         assert_eq!(outer.context("stopping").message(), "stopping: cannot store segment 3");
     }
 }

@@ -230,7 +230,9 @@ mod tests {
     #[test]
     fn cnames_take_every_documented_character_and_no_other() {
         assert!(Cname::new(Cname::PUNCTUATION).is_ok());
-        for bad in ["", "a/b", "a\\b", "a\"b", "a*b", "a'b", "a`b", "a\nb", "ü", "x__uid_s_1", &"x".repeat(65)] {
+        for bad in
+            ["", "a/b", "a\\b", "a\"b", "a*b", "a'b", "a`b", "a\nb", "ü", "x__uid_s_1", &"x".repeat(65)]
+        {
             assert!(Cname::new(bad).is_err(), "{bad:?}");
         }
     }
