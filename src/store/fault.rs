@@ -114,6 +114,9 @@ fn judge_transport(error: &StoreError, text: &str) -> (ErrorKind, &'static str) 
     if text.contains("Received redirect without LOCATION") {
         return (InvalidInput, "the bucket is in another region; set AWS_REGION");
     }
+    if text.contains("InvalidContentType") {
+        return (InvalidInput, "the server does not speak TLS on that port; is the endpoint http://?");
+    }
     if text.contains("certificate") {
         return (InvalidInput, "the server's TLS certificate is not trusted");
     }

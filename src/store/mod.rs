@@ -28,5 +28,6 @@ pub use fault::classify;
 pub use handle::Store;
 pub use kind::ObjectKind;
 pub use open::StoreOptions;
+pub(crate) use open::split_scheme;
 pub use ops::{Folder, ObjectMeta};
 pub use retry::Backoff;

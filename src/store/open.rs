@@ -91,7 +91,7 @@ struct Bucket<'a> {
 }
 
 /// The scheme of a URL and what follows its colon; `None` for a path.
-fn split_scheme(url: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_scheme(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = url.split_once(':')?;
     let plain = scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
     let letter = scheme.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
