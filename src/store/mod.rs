@@ -1,1 +1,33 @@
-//! Storage.
+//! Storage: one handle, [`Store`], on a folder, on memory or on a bucket.
+//!
+//! A store maps *keys* to objects. Keys are raw strings such as `a/sid_my#1.m3u8`, the same on every
+//! store: what stands in a key is what stands in the bucket and in the folder, never escaped. On top of
+//! the crate `object_store` this layer adds what a recorder needs and a plain client does not give:
+//!
+//! - [`Store::put_new`] settles the question that every conditional write leaves open: was an "already
+//!   exists" somebody else's object, or our own whose answer was lost on the way?
+//! - [`Store::put_file_new`] links a finished file into a local store instead of copying it.
+//! - Everything written to a local store is atomic and survives a power cut once it has been answered.
+//! - Every failure says which key, which store and what to do ([`classify`]).
+//!
+//! Retrying for long is the caller's task, who knows what can wait: [`Backoff`] gives the pauses.
+
+#[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
+mod cloud;
+mod create;
+mod fault;
+mod handle;
+mod kind;
+mod local;
+mod open;
+mod ops;
+mod retry;
+
+pub use create::Created;
+pub use fault::classify;
+pub use handle::Store;
+pub use kind::ObjectKind;
+pub use open::StoreOptions;
+pub(crate) use open::split_scheme;
+pub use ops::{Folder, ObjectMeta};
+pub use retry::Backoff;

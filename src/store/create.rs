@@ -1,0 +1,156 @@
+//! Create-if-absent, and the doubt that it leaves.
+//!
+//! Every store can lose the answer to a write that it carried out: the connection breaks, the server
+//! says 500 after the commit, the client repeats the request and meets its own object. Some servers
+//! also say "conflict" for a key that nobody holds in the end. So no answer but a clean success is
+//! believed: the object is read back and compared with what we wanted to store. Equal bytes under the
+//! same key are our object, whoever wrote them.
+
+use std::path::Path as FilePath;
+
+use bytes::{Buf, Bytes};
+use futures_util::StreamExt;
+use object_store::path::Path;
+use object_store::{GetOptions, PutMode, PutOptions, PutPayload};
+
+use super::fault::{classify, classify_io, is_conflict, is_undecided};
+use super::handle::Store;
+use super::ops::blocking;
+use super::{ObjectKind, local};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How a create-if-absent ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[must_use]
+pub enum Created {
+    /// The object holds our bytes: stored now, or the very same were there before.
+    Stored,
+    /// The key is taken by other bytes, which were left alone.
+    AlreadyThere,
+}
+
+/// What lies under a key, compared with what should.
+enum Held {
+    Nothing,
+    Same,
+    Other,
+}
+
+/// How often a server may say "conflict" for a key that is absent when looked at.
+const ATTEMPTS: usize = 4;
+
+impl Store {
+    /// Stores an object unless its key is taken.
+    ///
+    /// Takes the body in pieces, best of 64 KiB to 1 MiB: nothing joins them. May be called again with
+    /// the same body after any error; that is how an undecided outcome is settled.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store does not serve; whether the object was stored is then unknown.
+    /// `InvalidInput` when the store refuses: key, bucket, credentials, permission.
+    pub async fn put_new(&self, key: &str, payload: Vec<Bytes>, kind: ObjectKind) -> Result<Created> {
+        let path = self.path(key)?;
+        let body = PutPayload::from_iter(payload);
+        let what = format_args!("store {key} in {self}");
+        for _ in 0..ATTEMPTS {
+            let Err(error) = self.create(&path, &body, kind).await else {
+                return Ok(Created::Stored);
+            };
+            if !is_undecided(&error) {
+                return Err(classify(error, what));
+            }
+            match self.compare(&path, &body).await {
+                Ok(Held::Same) => {
+                    self.settle(key).await?;
+                    return Ok(Created::Stored);
+                }
+                Ok(Held::Other) => return Ok(Created::AlreadyThere),
+                Ok(Held::Nothing) if is_conflict(&error) => {}
+                Ok(Held::Nothing) => return Err(classify(error, what)),
+                // A conflict that could not be looked into must not be reported as one.
+                Err(unread) if is_conflict(&error) => return Err(classify(unread, what)),
+                Err(_) => return Err(classify(error, what)),
+            }
+        }
+        let message = format!("cannot {what}: the store says that the key is taken, and that it is absent");
+        Err(Error::new(ErrorKind::Unavailable, message))
+    }
+
+    /// Stores a finished file unless its key is taken. The file stays where it is.
+    ///
+    /// On a local store of the same file system the file is linked, not copied: file and object are the
+    /// same bytes on disk from then on, so the file may be deleted but must never be written again.
+    /// Everywhere else it is read into memory and sent.
+    ///
+    /// # Errors
+    /// As [`put_new`](Self::put_new); `NotFound` when the file is missing.
+    pub async fn put_file_new(&self, key: &str, file: &FilePath, kind: ObjectKind) -> Result<Created> {
+        let name = self.path(key)?;
+        if let Some(root) = self.local_root() {
+            let (from, to) = (file.to_owned(), root.join(name.as_ref()));
+            let what = format!("link {} as {key} into {self}", file.display());
+            let linked = blocking(move || local::link_new(&from, &to)).await?;
+            if let Some(created) = linked.map_err(|error| classify_io(error, what))? {
+                return Ok(created);
+            }
+        }
+        let from = file.to_owned();
+        let pieces = blocking(move || local::read_file(&from)).await?;
+        let pieces = pieces.map_err(|error| classify_io(error, format_args!("read {}", file.display())))?;
+        self.put_new(key, pieces, kind).await
+    }
+
+    async fn create(&self, path: &Path, body: &PutPayload, kind: ObjectKind) -> object_store::Result<()> {
+        let options =
+            PutOptions { mode: PutMode::Create, attributes: self.attributes(kind), ..PutOptions::default() };
+        let length = body.content_length() as u64;
+        let put = self.inner.bulk.put_opts(path, body.clone(), options);
+        self.within(length, put).await.map(drop)
+    }
+
+    /// Compares what is stored with `body`, holding no more than a piece of it in memory.
+    async fn compare(&self, path: &Path, body: &PutPayload) -> object_store::Result<Held> {
+        let stored = match self.within(0, self.inner.bulk.get_opts(path, GetOptions::default())).await {
+            Ok(stored) => stored,
+            Err(object_store::Error::NotFound { .. }) => return Ok(Held::Nothing),
+            Err(error) => return Err(error),
+        };
+        let length = body.content_length() as u64;
+        if stored.meta.size != length {
+            return Ok(Held::Other);
+        }
+        let mut pieces = stored.into_stream();
+        let mut ours = body.iter().filter(|piece| !piece.is_empty()).cloned();
+        let mut expected = Bytes::new();
+        self.within(length, async move {
+            while let Some(piece) = pieces.next().await {
+                let mut piece = piece?;
+                while !piece.is_empty() {
+                    if expected.is_empty() {
+                        match ours.next() {
+                            Some(next) => expected = next,
+                            None => return Ok(Held::Other),
+                        }
+                    }
+                    let common = piece.len().min(expected.len());
+                    if piece.get(..common) != expected.get(..common) {
+                        return Ok(Held::Other);
+                    }
+                    piece.advance(common);
+                    expected.advance(common);
+                }
+            }
+            Ok(if expected.is_empty() && ours.next().is_none() { Held::Same } else { Held::Other })
+        })
+        .await
+    }
+
+    /// What was found in a local store may not be on the disk yet.
+    async fn settle(&self, key: &str) -> Result<()> {
+        let Some(root) = self.local_root() else { return Ok(()) };
+        let target = root.join(key);
+        blocking(move || local::settle(&target))
+            .await?
+            .map_err(|error| classify_io(error, format_args!("sync {key} in {self}")))
+    }
+}
