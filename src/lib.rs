@@ -3,6 +3,8 @@
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod clock;
 pub mod error;
 pub mod ids;
@@ -10,9 +12,12 @@ pub mod input;
 pub mod media;
 pub mod naming;
 pub mod playlist;
+pub mod recorder;
 pub mod slicer;
+pub mod spool;
 pub mod store;
 pub mod time;
 pub mod ts;
+pub mod upload;
 
 pub use error::{Error, ErrorKind, Result};

@@ -60,7 +60,7 @@ impl MediaSpan {
 
     /// Length in milliseconds, rounded to the nearest (halves up).
     pub const fn millis(self) -> i64 {
-        (self.0 + TICKS_PER_MILLI / 2).div_euclid(TICKS_PER_MILLI)
+        self.0.saturating_add(TICKS_PER_MILLI / 2).div_euclid(TICKS_PER_MILLI)
     }
 
     /// Length without its sign.

@@ -29,6 +29,7 @@ pub(super) struct FileReader {
     state: State,
     pool: Arc<Pool>,
     modified: Option<WallTime>,
+    size: u64,
 }
 
 #[derive(Debug)]
@@ -46,11 +47,16 @@ impl FileReader {
             state: State::Idle(file),
             pool: Pool::new(CHUNK, KEEP),
             modified: millis.map(WallTime::from_millis),
+            size: metadata.len(),
         }
     }
 
     pub fn modified(&self) -> Option<WallTime> {
         self.modified
+    }
+
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     pub async fn next(&mut self, name: &str) -> Result<Option<Bytes>> {

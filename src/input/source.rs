@@ -99,6 +99,14 @@ impl Source {
         }
     }
 
+    /// Bytes of a local file when it was opened, from its begin.
+    pub fn size(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::File(file) => Some(file.size()),
+            _ => None,
+        }
+    }
+
     /// Where a UDP or a listening TCP input can be reached; tells the port that `:0` became.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         match &self.kind {

@@ -16,8 +16,8 @@ use crate::media::Container;
 use crate::time::WallTime;
 use crate::ts::{Notes, Split, Splitter, SplitterOptions};
 pub use facts::{CutReason, OpenedSegment, SealedSegment};
-use plan::{Border, Plan};
 pub use plan::SlicingRules;
+use plan::{Border, Plan};
 
 /// What the caller has to do, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -38,14 +38,6 @@ impl Default for SlicingRules {
     }
 }
 
-impl SlicingRules {
-    /// `EXT-X-TARGETDURATION` in seconds: no segment's rounded length exceeds it.
-    pub fn target_duration_secs(&self) -> u32 {
-        let seconds = (self.max_length.millis() + 999) / 1000;
-        u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
-    }
-}
-
 /// Without a second frame to measure by, a frame is taken to last this long.
 const USUAL_FRAME: MediaSpan = MediaSpan::from_millis(40);
 /// A lead that is silent for longer no longer tells where the segment ends; the other streams do.
@@ -191,13 +183,11 @@ impl Plan {
 
     fn seal(&mut self, end: MediaTime, reason: CutReason) {
         let Some(Open { facts, .. }) = self.segment.take() else { return };
-        let since_origin = |time: MediaTime| (time - self.timeline.origin()).millis();
-        let millis = since_origin(end) - since_origin(facts.start);
         self.last_end = Some(self.timeline.date(end));
         self.borders.push_back(Border::Sealed(SealedSegment {
             opened: facts,
             end,
-            duration_millis: u64::try_from(millis).unwrap_or(0),
+            duration_millis: self.timeline.duration_millis(facts.start, end),
             reason,
             bytes: 0,
         }));
@@ -354,7 +344,7 @@ impl Plan {
         }
         let start = match &self.segment {
             Some(segment) => self.content_end(segment),
-            None => self.last_dts.unwrap_or_else(|| self.timeline.origin()),
+            None => self.timeline.last(),
         };
         self.seal_at_content(CutReason::Tracks);
         self.open(start, true, false);

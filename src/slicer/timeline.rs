@@ -3,6 +3,7 @@
 //! A run of the clock lasts until the stamps jump. Dates are anchored to the wall clock once per run, so
 //! that within a run they are as even as the media time itself. A wrap of the 33 bits is no jump.
 
+use crate::playlist::EntryTimes;
 use crate::time::{MediaSpan, MediaTime, Pts33, WallTime};
 
 /// Steps back up to this are disorder, not jumps.
@@ -34,8 +35,8 @@ struct Run {
     latest: MediaTime,
     /// When it arrived.
     arrived: Option<WallTime>,
-    anchor: MediaTime,
-    anchor_date: WallTime,
+    /// Where the clock is anchored to the date, and how times are rounded.
+    times: EntryTimes,
 }
 
 #[derive(Debug)]
@@ -58,11 +59,6 @@ impl Timeline {
 
     pub fn is_running(&self) -> bool {
         self.run.is_some()
-    }
-
-    /// The anchor of the run: where rounding starts.
-    pub fn origin(&self) -> MediaTime {
-        self.run.as_ref().map_or_else(MediaTime::default, |run| run.anchor)
     }
 
     /// How a stamp of the lead would follow the ones before.
@@ -88,7 +84,7 @@ impl Timeline {
     pub fn restart(&mut self, pts: Pts33, date: WallTime, arrived: Option<WallTime>) {
         let anchor = MediaTime::from_ticks(pts.bits() as i64);
         self.clock += 1;
-        self.run = Some(Run { last: anchor, latest: anchor, arrived, anchor, anchor_date: date });
+        self.run = Some(Run { last: anchor, latest: anchor, arrived, times: EntryTimes::new(anchor, date) });
     }
 
     /// Takes the lead's stamps: presentation and decoding time, unwrapped.
@@ -113,12 +109,22 @@ impl Timeline {
 
     /// The date of a time of this run.
     pub fn date(&self, time: MediaTime) -> WallTime {
-        self.run.as_ref().map_or_else(WallTime::default, |run| run.anchor_date.plus(time - run.anchor))
+        self.run.as_ref().map_or_else(WallTime::default, |run| run.times.date(time))
+    }
+
+    /// A length in this run, in milliseconds.
+    pub fn duration_millis(&self, start: MediaTime, end: MediaTime) -> u64 {
+        self.run.as_ref().map_or(0, |run| run.times.duration_millis(start, end))
+    }
+
+    /// The latest decoding time of the lead.
+    pub fn last(&self) -> MediaTime {
+        self.run.as_ref().map_or_else(MediaTime::default, |run| run.last)
     }
 
     /// The date of the latest unit.
     pub fn now(&self) -> Option<WallTime> {
-        self.run.as_ref().map(|run| self.date(run.last))
+        self.is_running().then(|| self.date(self.last()))
     }
 }
 

@@ -51,13 +51,13 @@ impl Store {
     pub async fn put_new(&self, key: &str, payload: Vec<Bytes>, kind: ObjectKind) -> Result<Created> {
         let path = self.path(key)?;
         let body = PutPayload::from_iter(payload);
-        let what = format_args!("store {key} in {self}");
+        let what = format!("store {key} in {self}");
         for _ in 0..ATTEMPTS {
             let Err(error) = self.create(&path, &body, kind).await else {
                 return Ok(Created::Stored);
             };
             if !is_undecided(&error) {
-                return Err(classify(error, what));
+                return Err(classify(error, &what));
             }
             match self.compare(&path, &body).await {
                 Ok(Held::Same) => {
@@ -66,10 +66,10 @@ impl Store {
                 }
                 Ok(Held::Other) => return Ok(Created::AlreadyThere),
                 Ok(Held::Nothing) if is_conflict(&error) => {}
-                Ok(Held::Nothing) => return Err(classify(error, what)),
+                Ok(Held::Nothing) => return Err(classify(error, &what)),
                 // A conflict that could not be looked into must not be reported as one.
-                Err(unread) if is_conflict(&error) => return Err(classify(unread, what)),
-                Err(_) => return Err(classify(error, what)),
+                Err(unread) if is_conflict(&error) => return Err(classify(unread, &what)),
+                Err(_) => return Err(classify(error, &what)),
             }
         }
         let message = format!("cannot {what}: the store says that the key is taken, and that it is absent");

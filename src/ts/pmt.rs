@@ -41,7 +41,9 @@ impl Pmt {
         let (&[pcr_high, pcr_low, info_high, info_low], rest) = body.split_first_chunk()?;
         let mut rest = rest.get(length12(info_high, info_low)..)?;
         let mut streams = Vec::new();
-        while let Some((&[stream_type, pid_high, pid_low, len_high, len_low], tail)) = rest.split_first_chunk() {
+        while let Some((&[stream_type, pid_high, pid_low, len_high, len_low], tail)) =
+            rest.split_first_chunk()
+        {
             let (descriptors, tail) = tail.split_at_checked(length12(len_high, len_low))?;
             let stream_type = StreamType(stream_type);
             streams.push(ElementaryStream {

@@ -24,9 +24,7 @@ const CRC_TABLE: [u32; 256] = {
 
 /// CRC-32/MPEG-2 (annex A). Over a whole section with its CRC it is 0.
 pub fn crc32(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(u32::MAX, |crc, &byte| {
-        crc << 8 ^ CRC_TABLE[usize::from((crc >> 24) as u8 ^ byte)]
-    })
+    bytes.iter().fold(u32::MAX, |crc, &byte| crc << 8 ^ CRC_TABLE[usize::from((crc >> 24) as u8 ^ byte)])
 }
 
 /// A section that has come in whole.

@@ -515,8 +515,11 @@ impl Splitter {
             wanted.push((stream.pid, kind));
         }
         self.pcr_pid = pmt.pcr_pid;
-        for (pid, kind) in
-            pmt.pcr_pid.map(|pid| (pid, TrackKind::Clock)).into_iter().chain([(Pid::SDT, TrackKind::Sections)])
+        for (pid, kind) in pmt
+            .pcr_pid
+            .map(|pid| (pid, TrackKind::Clock))
+            .into_iter()
+            .chain([(Pid::SDT, TrackKind::Sections)])
         {
             if !wanted.iter().any(|&(known, _)| known == pid) {
                 wanted.push((pid, kind));
@@ -661,7 +664,11 @@ impl Splitter {
 }
 
 /// Tables switch to the next segment at once; before the first there is nowhere to write them.
-fn target<'a>(open: bool, segment: &'a mut Appender, ahead: &'a mut Option<Ahead>) -> Option<&'a mut Appender> {
+fn target<'a>(
+    open: bool,
+    segment: &'a mut Appender,
+    ahead: &'a mut Option<Ahead>,
+) -> Option<&'a mut Appender> {
     match ahead {
         Some(ahead) => Some(&mut ahead.bytes),
         None => open.then_some(segment),

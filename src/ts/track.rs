@@ -117,7 +117,12 @@ impl Track {
 
     /// Whether an audio unit announces another format than the one before. Only streams whose units all
     /// begin with a frame are believed: in others the same bits may be anything.
-    pub fn audio_changed(&mut self, codec: Option<AudioCodec>, decided: &Decided, packet: Packet<'_>) -> bool {
+    pub fn audio_changed(
+        &mut self,
+        codec: Option<AudioCodec>,
+        decided: &Decided,
+        packet: Packet<'_>,
+    ) -> bool {
         let data = decided.header.and_then(|header| packet.payload().get(header.data_offset..));
         let (Some(codec), Some(data)) = (codec, data.filter(|data| data.len() >= MIN_AUDIO_HEADER)) else {
             return false;
@@ -135,7 +140,11 @@ impl Track {
         }
         match PesHeader::parse(payload) {
             ParsedPes::Header(PesHeader { total_len: Some(total), .. }) => {
-                if total <= payload.len() { Unit::Closed } else { Unit::Open(Some(total - payload.len())) }
+                if total <= payload.len() {
+                    Unit::Closed
+                } else {
+                    Unit::Open(Some(total - payload.len()))
+                }
             }
             _ => Unit::Open(None),
         }

@@ -1,0 +1,36 @@
+//! Exit codes: one per kind of error, so that a script can tell what to do.
+
+use std::process::ExitCode;
+
+use crate::error::ErrorKind;
+
+/// Printed below the help.
+pub const HELP: &str = "\
+Exit codes:
+  0  all of it was recorded, stored and listed
+  1  a defect of this program
+  2  wrong arguments, or the store or the disk refuses this user
+  3  the input cannot be recorded: not MPEG-TS, empty, no key frame, no such program
+  4  the input does not exist
+  5  the store, the network, the disk or the input failed
+  6  the recording exists already
+  7  fenced: another worker has the recording
+  8  abandoned: the recording has used up its failovers
+  9  recorded media is not all stored; it is in the spool
+
+Logs go to standard error; TAPELINE_LOG=info (or debug) shows more.";
+
+/// The program's exit code.
+pub fn code(kind: ErrorKind) -> ExitCode {
+    ExitCode::from(match kind {
+        ErrorKind::Internal => 1,
+        ErrorKind::InvalidInput => 2,
+        ErrorKind::Malformed => 3,
+        ErrorKind::NotFound => 4,
+        ErrorKind::Unavailable => 5,
+        ErrorKind::Conflict => 6,
+        ErrorKind::Fenced => 7,
+        ErrorKind::Abandoned => 8,
+        ErrorKind::DataLoss => 9,
+    })
+}

@@ -1,0 +1,67 @@
+//! The command line: a file per verb.
+
+mod exit;
+mod progress;
+mod record;
+mod signals;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::error::{Error, ErrorKind};
+use exit::code;
+
+/// Records live media into segments and HLS playlists, locally or in object storage.
+#[derive(Debug, Parser)]
+#[command(name = "tapeline", version, about, after_help = exit::HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Record(record::Arguments),
+}
+
+/// Reads the arguments, runs the verb, and gives the program's exit code.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("TAPELINE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return code(ErrorKind::Internal);
+        }
+    };
+    let (json, outcome) = match arguments.verb {
+        Verb::Record(arguments) => (arguments.json, runtime.block_on(record::run(arguments))),
+    };
+    // A reader that hangs in a device must not keep the program from ending.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error, json);
+            code(error.kind())
+        }
+    }
+}
+
+fn report(error: &Error, json: bool) {
+    let message = error.report();
+    if json {
+        let kind = error.kind().as_str();
+        println!("{}", serde_json::json!({ "event": "error", "kind": kind, "message": message }));
+    }
+    eprintln!("error: {message}");
+}

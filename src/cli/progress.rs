@@ -1,0 +1,143 @@
+//! What a person or a script sees while a recording runs: a bar on a terminal, lines elsewhere, JSON when
+//! asked.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+
+use crate::recorder::{Event, Summary};
+
+/// Where events are shown.
+pub enum Progress {
+    /// One JSON object a line, on standard output.
+    Json,
+    /// A line a segment, on standard error.
+    Lines,
+    /// A line that is redrawn, on standard error.
+    Bar { bar: ProgressBar, segments: u64, millis: u64 },
+}
+
+impl Progress {
+    /// `size`: how many bytes there are to read, where that is known.
+    pub fn new(json: bool, size: Option<u64>) -> Self {
+        if json {
+            return Self::Json;
+        }
+        if !std::io::stderr().is_terminal() {
+            return Self::Lines;
+        }
+        let bar = match size {
+            Some(size) => ProgressBar::new(size),
+            None => ProgressBar::no_length(),
+        };
+        let template = match size {
+            Some(_) => "{bar:30} {bytes}/{total_bytes} {msg}",
+            None => "{spinner} {bytes} {msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self::Bar { bar, segments: 0, millis: 0 }
+    }
+
+    /// So many bytes of the input have been read.
+    pub fn read(&self, bytes: usize) {
+        if let Self::Bar { bar, .. } = self {
+            bar.inc(bytes as u64);
+        }
+    }
+
+    /// Something happened.
+    pub fn show(&mut self, event: &Event) {
+        match self {
+            Self::Json => print_json(event),
+            Self::Lines => match event {
+                Event::SegmentStored { segment, name, bytes, duration_millis, .. } => {
+                    eprintln!("stored {segment} {name} {} {bytes} bytes", seconds(*duration_millis));
+                }
+                Event::Retrying { key, error, pause_millis } => {
+                    eprintln!("retrying {key} in {pause_millis} ms: {error}");
+                }
+                _ => {}
+            },
+            Self::Bar { bar, segments, millis } => match event {
+                Event::SegmentStored { duration_millis, .. } => {
+                    *segments += 1;
+                    *millis += duration_millis;
+                    bar.set_message(format!("{segments} segments, {}", clock(*millis)));
+                }
+                Event::Retrying { error, .. } => bar.set_message(format!("retrying: {error}")),
+                _ => {}
+            },
+        }
+    }
+
+    /// A remark for a person.
+    pub fn say(&self, text: &str) {
+        match self {
+            Self::Json => {}
+            Self::Lines => eprintln!("{text}"),
+            Self::Bar { bar, .. } => bar.println(text),
+        }
+    }
+
+    /// The recording is complete.
+    pub fn finish(&self, summary: &Summary, store: &str) {
+        match self {
+            Self::Json => {
+                let mut value = serde_json::to_value(summary).unwrap_or_default();
+                value["event"] = "summary".into();
+                println!("{value}");
+                return;
+            }
+            Self::Bar { bar, .. } => bar.finish_and_clear(),
+            Self::Lines => {}
+        }
+        for output in &summary.outputs {
+            let Some(playlist) = &output.playlist else { continue };
+            let (segments, bytes) = (output.segments, HumanBytes(output.bytes));
+            println!(
+                "{playlist} in {store}: {segments} segments, {}, {bytes}",
+                clock(output.duration_millis)
+            );
+            for remark in remarks(output) {
+                println!("  {remark}");
+            }
+        }
+    }
+}
+
+fn print_json(event: &Event) {
+    if let Ok(line) = serde_json::to_string(event) {
+        println!("{line}");
+    }
+}
+
+fn remarks(output: &crate::recorder::OutputSummary) -> Vec<String> {
+    let notes = &output.notes;
+    let counted = [
+        (output.without_key_frame, "segments begin without a key frame"),
+        (notes.continuity_errors, "times packets were lost before they came here"),
+        (notes.sync_losses, "times the input was no transport stream"),
+        (notes.skipped_bytes, "bytes belong to no packet and were dropped"),
+        (notes.packets_before_start, "packets came before the first key frame and were dropped"),
+        (notes.scrambled_packets, "packets are scrambled"),
+        (notes.transport_errors, "packets came damaged"),
+        (notes.table_errors, "tables came damaged"),
+        (notes.torn_pes, "PES packets are divided between two segments"),
+    ];
+    counted
+        .into_iter()
+        .filter(|&(count, _)| count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect()
+}
+
+fn seconds(millis: u64) -> String {
+    format!("{}.{:03} s", millis / 1000, millis % 1000)
+}
+
+fn clock(millis: u64) -> String {
+    humantime::format_duration(Duration::from_millis(millis)).to_string()
+}

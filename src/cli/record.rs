@@ -1,0 +1,244 @@
+//! `tapeline record`: one input into one recording.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::broadcast::error::TryRecvError;
+
+use super::progress::Progress;
+use super::signals::StopSignals;
+use crate::clock::{SharedClock, SystemClock, random_bytes};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{Cname, RecordingId, Sid};
+use crate::input::{self, Source};
+use crate::media::Container;
+use crate::naming::Prefix;
+use crate::recorder::{Options, Output, OutputSpec, Recorder};
+use crate::slicer::SlicingRules;
+use crate::store::{Store, StoreOptions};
+use crate::time::{MediaSpan, WallTime};
+
+/// Segments of a file or a pipe that may wait for the store: the input can wait as well.
+const PATIENT_INPUT_SEGMENTS: usize = 8;
+
+/// Record an input into segments and a playlist
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// A file, - for standard input, udp://ADDR:PORT (multicast too), tcp://ADDR:PORT, http(s)://URL
+    input: String,
+    /// A folder, or a URL: file:///path, s3://bucket/prefix, gs://, az:// (credentials from the environment)
+    #[arg(long, value_name = "STORE")]
+    to: String,
+    /// Recording id; by default 32 random hex digits
+    #[arg(long)]
+    sid: Option<String>,
+    /// Channel name
+    #[arg(long, default_value = "main")]
+    cname: String,
+    /// Folders before every name in the store, joined by /
+    #[arg(long, default_value = "", hide_default_value = true)]
+    prefix: String,
+    /// A segment of at least this length ends at the next key frame
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = humantime::parse_duration)]
+    segment: Duration,
+    /// No segment is longer; by default twice --segment
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    max_segment: Option<Duration>,
+    /// Program of the transport stream; by default the first
+    #[arg(long, value_name = "NUMBER")]
+    program: Option<u16>,
+    /// Date of the first frame, as 2026-11-23T01:02:03Z; by default when it arrives, or the file's date
+    #[arg(long, value_name = "DATE")]
+    start_time: Option<String>,
+    /// Read a file no faster than it would play
+    #[arg(long)]
+    realtime: bool,
+    /// Folder for segments on their way; by default inside a local store, else the user's state folder
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
+    /// The store's server, https://host:port, if not where its maker's is
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// Leave it to TLS to protect what is sent to S3: half the processor time
+    #[arg(long)]
+    unsigned_payload: bool,
+    /// How long to wait at the end for a store that does not serve
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    stop_timeout: Duration,
+    /// Events and the summary as JSON, one object a line, on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Records until the input ends or the process is asked to stop.
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let mut signals = StopSignals::listen()?;
+    let clock = SystemClock::shared();
+    let id = recording_id(&arguments)?;
+    let rules = rules(&arguments)?;
+    let start = arguments.start_time.as_deref().map(parse_date).transpose()?;
+    let store_options = StoreOptions {
+        endpoint: arguments.endpoint.clone(),
+        unsigned_payload: arguments.unsigned_payload,
+        ..StoreOptions::default()
+    };
+    // The input first: a mistyped one must not leave a folder behind.
+    let opened = tokio::select! {
+        opened = input::open(&arguments.input, clock.clone()) => Some(opened?),
+        () = signals.requested() => None,
+    };
+    let Some(mut source) = opened else { return Ok(()) };
+    let store = Store::open_with(&arguments.to, &store_options)?;
+    let mut options = Options {
+        rules,
+        prefix: Prefix::new(&arguments.prefix)
+            .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?,
+        spool: arguments.spool.clone(),
+        stop_patience: arguments.stop_timeout,
+        clock: clock.clone(),
+        ..Options::default()
+    };
+    if source.waits() {
+        options.max_waiting_segments = PATIENT_INPUT_SEGMENTS;
+    }
+    let mut spec = OutputSpec::composite(Container::MpegTs);
+    if let Some(date) = start.or_else(|| source.file_time().filter(|_| !source.is_live())) {
+        spec = spec.start_time(date);
+    }
+    if let Some(program) = arguments.program {
+        spec = spec.program(program);
+    }
+    let recorder = Recorder::start(&store, id, options).await?;
+    let output = recorder.output(spec)?;
+    let mut progress = Progress::new(arguments.json, source.size());
+    let mut session = Session {
+        pace: arguments.realtime.then(|| Pace { clock: clock.clone(), begin: None }),
+        silence: Duration::from_millis(u64::try_from(rules.interruption.millis()).unwrap_or(u64::MAX)),
+        events: recorder.events(),
+        clock,
+        output,
+    };
+    let fed = session.feed(&mut source, &mut signals, &mut progress).await;
+    let ended = session.output.finish().await;
+    let stopped = recorder.stop().await;
+    session.show_events(&mut progress);
+    let summary = stopped?;
+    progress.finish(&summary, &store.to_string());
+    // Only now: what was recorded before the input failed is complete.
+    fed.and(ended).map_err(|error| error.context(source.describe()))
+}
+
+/// What the loop works with.
+struct Session {
+    pace: Option<Pace>,
+    silence: Duration,
+    events: tokio::sync::broadcast::Receiver<crate::recorder::Event>,
+    clock: SharedClock,
+    output: Output,
+}
+
+impl Session {
+    /// Hands the input on until it ends, fails, or the process is asked to stop.
+    async fn feed(
+        &mut self,
+        source: &mut Source,
+        signals: &mut StopSignals,
+        progress: &mut Progress,
+    ) -> Result<()> {
+        let live = source.is_live();
+        loop {
+            let silence = async {
+                if live { self.clock.sleep(self.silence).await } else { std::future::pending().await }
+            };
+            let chunk = tokio::select! {
+                biased;
+                () = signals.requested() => {
+                    progress.say("stopping");
+                    return Ok(());
+                }
+                chunk = source.next() => chunk?,
+                () = silence => {
+                    self.output.interrupt().await?;
+                    self.show_events(progress);
+                    continue;
+                }
+            };
+            let Some(chunk) = chunk else { return Ok(()) };
+            progress.read(chunk.bytes.len());
+            // Writing may wait for a store that is far behind; a request to stop may not.
+            tokio::select! {
+                biased;
+                () = signals.requested() => {
+                    progress.say("stopping");
+                    return Ok(());
+                }
+                () = self.output.ready() => {}
+            }
+            self.output.write_bytes_arrived(chunk.bytes, chunk.arrived).await?;
+            self.show_events(progress);
+            if let Some(pace) = &mut self.pace {
+                let now = self.output.now().await;
+                tokio::select! {
+                    () = signals.requested() => return Ok(()),
+                    () = pace.keep(now) => {}
+                }
+            }
+        }
+    }
+
+    fn show_events(&mut self, progress: &mut Progress) {
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => progress.show(&event),
+                // Those that were missed are in the summary.
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            }
+        }
+    }
+}
+
+/// Keeps a file from being read faster than it would play.
+struct Pace {
+    clock: SharedClock,
+    /// The first frame's date, and when it was read.
+    begin: Option<(WallTime, Duration)>,
+}
+
+impl Pace {
+    /// Waits until the frame of date `now` is due.
+    async fn keep(&mut self, now: Option<WallTime>) {
+        let Some(now) = now else { return };
+        let (first, read_at) = *self.begin.get_or_insert((now, self.clock.monotonic()));
+        let due = read_at + Duration::from_millis(u64::try_from(now.since(first).millis()).unwrap_or(0));
+        if let Some(wait) = due.checked_sub(self.clock.monotonic()) {
+            self.clock.sleep(wait).await;
+        }
+    }
+}
+
+fn recording_id(arguments: &Arguments) -> Result<RecordingId> {
+    let sid = match &arguments.sid {
+        Some(sid) => Sid::new(sid)?,
+        None => Sid::from_random(random_bytes()?),
+    };
+    Ok(RecordingId { sid, cname: Cname::new(&arguments.cname)? })
+}
+
+fn rules(arguments: &Arguments) -> Result<SlicingRules> {
+    let target = MediaSpan::from(arguments.segment);
+    let max_length = arguments.max_segment.map_or(target + target, MediaSpan::from);
+    if target < MediaSpan::from_secs(1) || max_length < target || max_length > MediaSpan::from_secs(3600) {
+        let message = "--segment must be at least 1s, --max-segment at least --segment and at most 1h";
+        return Err(Error::new(ErrorKind::InvalidInput, message));
+    }
+    Ok(SlicingRules { target, max_length, ..SlicingRules::default() })
+}
+
+fn parse_date(text: &str) -> Result<WallTime> {
+    WallTime::parse_rfc3339(text).ok_or_else(|| {
+        let message = format!("--start-time {text:?} is no date; write it as 2026-11-23T01:02:03Z");
+        Error::new(ErrorKind::InvalidInput, message)
+    })
+}
