@@ -15,7 +15,9 @@ async fn open(spec: &str) -> tapeline::Result<Source> {
 async fn read_exactly(source: &mut Source, length: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < length {
-        let chunk = source.next().await.unwrap().expect("more bytes");
+        // Only a lost datagram makes this wait; then the test shall fail and not hang.
+        let next = tokio::time::timeout(std::time::Duration::from_secs(20), source.next());
+        let chunk = next.await.expect("bytes were lost").unwrap().expect("more bytes");
         assert!(chunk.arrived.is_some());
         bytes.extend_from_slice(&chunk.bytes);
     }

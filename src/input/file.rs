@@ -17,7 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::time::WallTime;
 
 /// Bytes read at once: about 512 KiB in whole TS packets, so that no packet of an intact file lies across
-/// two chunks. Larger does not read faster and no longer stays in the processor's cache.
+/// two chunks. Measured from memory on two processors: 4.0 GB/s, and 2.8 GB/s with a consumer that looks at
+/// every byte. Half of it loses a fifth to the hand-over; twice as much reads faster when nobody looks,
+/// but falls out of the processor's cache and then loses a fifth too.
 const CHUNK: usize = 188 * 2788;
 
 /// Idle buffers kept. The consumer holds some chunks while it parses; more would only be memory.

@@ -1,9 +1,8 @@
 //! Buffers that return when their bytes have been used.
 //!
 //! A buffer is a `Vec<u8>` kept at its full length, so it is zeroed once in its life and its pages are
-//! faulted in once; [`Filled::into_bytes`] lends its first bytes out as [`Bytes`], and when the last slice of
-//! them is dropped the buffer lies in the pool again. Allocating each buffer anew costs reading a file a
-//! third of its speed in page faults.
+//! faulted in once, not for every chunk. [`Filled::into_bytes`] lends its first bytes out as [`Bytes`], and
+//! when the last slice of them is dropped the buffer lies in the pool again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
