@@ -56,7 +56,7 @@ impl Source {
     /// `Unavailable` when a connection breaks or a device fails. The source is then at its end.
     pub async fn next(&mut self) -> Result<Option<Chunk>> {
         let bytes = match &mut self.kind {
-            Kind::File(file) => file.next(&self.name).await,
+            Kind::File(file) => file.next(&self.name),
             Kind::Pipe(pipe) => pipe.next(&self.name).await,
             Kind::Udp(udp) => udp.next(&self.name).await,
             Kind::Tcp(tcp) => tcp.next(&self.name).await,

@@ -161,21 +161,24 @@ impl Shared {
     }
 
     async fn carry_out(&self, state: &mut State) -> Result<()> {
+        let done = self.carry_out_all(state).await;
+        state.broken |= done.is_err();
+        done.map_err(|error| error.context(&self.playlist))
+    }
+
+    async fn carry_out_all(&self, state: &mut State) -> Result<()> {
         while let Some(action) = state.slicer.pull() {
-            let done = match action {
-                Action::Open(facts) => self.open(state, facts).await,
-                Action::Bytes(bytes) => match &state.segment {
-                    Some(segment) => segment.file.append(bytes).await,
-                    None => Ok(()),
-                },
-                Action::Sealed(facts) => self.seal(state, facts).await,
-            };
-            if let Err(error) = done {
-                state.broken = true;
-                return Err(error.context(&self.playlist));
+            match (action, &state.segment) {
+                (Action::Open(facts), _) => self.open(state, facts).await?,
+                (Action::Bytes(bytes), Some(segment)) => segment.file.append(bytes),
+                (Action::Bytes(_), None) => {}
+                (Action::Sealed(facts), _) => self.seal(state, facts)?,
             }
         }
-        Ok(())
+        match &state.segment {
+            Some(segment) => segment.file.flush().await,
+            None => Ok(()),
+        }
     }
 
     async fn open(&self, state: &mut State, facts: OpenedSegment) -> Result<()> {
@@ -204,12 +207,11 @@ impl Shared {
         Err(Error::new(ErrorKind::Conflict, "the spool holds too many segments that began at one time"))
     }
 
-    async fn seal(&self, state: &mut State, facts: SealedSegment) -> Result<()> {
+    fn seal(&self, state: &mut State, facts: SealedSegment) -> Result<()> {
         let Some(OpenSegment { file, name }) = state.segment.take() else { return Ok(()) };
-        file.written().await?;
         // Without room the next write waits, not this one, which is halfway through its bytes.
         let permit = Arc::clone(&self.room).try_acquire_owned().ok();
-        let sealed = SealedFile { file: file.path().to_owned(), name, facts, permit };
+        let sealed = SealedFile { file: Arc::new(file), name, facts, permit };
         self.session.driver.sealed(self.index, sealed)
     }
 }

@@ -1,8 +1,10 @@
 //! One open segment in the spool, appended to as bytes arrive.
 //!
 //! Bytes are handed to the kernel by one writer at a time on the blocking pool, in the order they came:
-//! at once when 64 KiB are waiting, else within half a second. While it writes, more may be appended; it
-//! goes on until nothing waits. Appending waits only for a disk that is slower than the input.
+//! when [`flush`](SpoolFile::flush) finds 64 KiB waiting, else within half a second. While it writes, more
+//! may be appended; it goes on until nothing waits. Only a disk that is slower than the input makes the
+//! input wait, and then for the writer to take what waits, not for it to end: waking a thread costs more
+//! than writing what it was woken for.
 
 use std::fs::File;
 use std::io::{IoSlice, Write};
@@ -42,7 +44,9 @@ struct Shared {
     file: File,
     path: PathBuf,
     state: Mutex<State>,
-    /// Rings each time a writer has nothing left to write.
+    /// Rings each time the writer has taken what waited.
+    taken: Notify,
+    /// Rings each time the writer has nothing left to write.
     idle: Notify,
 }
 
@@ -72,7 +76,8 @@ impl SpoolFile {
     }
 
     fn over(file: File, path: PathBuf, clock: SharedClock) -> Self {
-        let shared = Shared { file, path, state: Mutex::default(), idle: Notify::new() };
+        let shared =
+            Shared { file, path, state: Mutex::default(), taken: Notify::new(), idle: Notify::new() };
         Self { shared: Arc::new(shared), clock }
     }
 
@@ -81,24 +86,35 @@ impl SpoolFile {
         &self.shared.path
     }
 
-    /// Appends bytes, without copying them.
+    /// Appends bytes, without copying them. They are written by the next [`flush`](Self::flush).
+    pub fn append(&self, bytes: Bytes) {
+        let mut state = self.shared.lock();
+        state.waiting_bytes += bytes.len();
+        state.waiting.push(bytes);
+    }
+
+    /// Has written what was appended, at once or soon. Waits where more than a mebibyte is waiting.
     ///
     /// # Errors
     /// What an earlier write met; the file then ends where that write stopped.
-    pub async fn append(&self, bytes: Bytes) -> Result<()> {
-        let crowded = {
-            let mut state = self.shared.lock();
-            state.waiting_bytes += bytes.len();
-            state.waiting.push(bytes);
-            if state.waiting_bytes >= PROMPT_BYTES {
-                self.shared.start_writer(&mut state);
-            } else if !state.writing && !state.timed {
-                state.timed = true;
-                self.write_later();
+    pub async fn flush(&self) -> Result<()> {
+        loop {
+            let taken = self.shared.taken.notified();
+            {
+                let mut state = self.shared.lock();
+                if state.waiting_bytes >= PROMPT_BYTES {
+                    self.shared.start_writer(&mut state);
+                } else if state.waiting_bytes > 0 && !state.writing && !state.timed {
+                    state.timed = true;
+                    self.write_later();
+                }
+                if state.waiting_bytes <= MAX_WAITING_BYTES || state.failure.is_some() {
+                    break;
+                }
             }
-            state.waiting_bytes > MAX_WAITING_BYTES
-        };
-        if crowded { self.written().await } else { self.check() }
+            taken.await;
+        }
+        self.check()
     }
 
     /// Waits until all bytes are in the file.
@@ -168,12 +184,14 @@ impl Shared {
                     break;
                 }
             }
+            self.taken.notify_waiters();
             if let Err(error) = batch.chunks(SLICES).try_for_each(|part| write_slices(&self.file, part)) {
                 let mut state = self.lock();
                 *state = State { failure: Some(error), timed: state.timed, ..State::default() };
                 break;
             }
         }
+        self.taken.notify_waiters();
         self.idle.notify_waiters();
     }
 }
@@ -212,7 +230,8 @@ mod tests {
         for size in [1, 100, 70_000, 3, 0, 2_000_000, 5] {
             let bytes: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
             expected.extend(&bytes);
-            file.append(bytes.into()).await.unwrap();
+            file.append(bytes.into());
+            file.flush().await.unwrap();
         }
         file.written().await.unwrap();
         assert!(std::fs::read(file.path()).unwrap() == expected);
@@ -229,7 +248,8 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let folder = folder(base.path()).await;
         let file = SpoolFile::create(&folder, "a.ts", SystemClock::shared()).await.unwrap().unwrap();
-        file.append(Bytes::from_static(b"few")).await.unwrap();
+        file.append(Bytes::from_static(b"few"));
+        file.flush().await.unwrap();
         let written = file.shared.idle.notified();
         tokio::time::timeout(PATIENCE * 2, written).await.unwrap();
         assert_eq!(std::fs::read(file.path()).unwrap(), b"few");
@@ -239,7 +259,7 @@ mod tests {
     async fn a_full_disk_is_reported() {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let file = SpoolFile::over(full, "/dev/full".into(), SystemClock::shared());
-        file.append(Bytes::from(vec![0; PROMPT_BYTES])).await.ok();
+        file.append(Bytes::from(vec![0; PROMPT_BYTES]));
         let error = file.written().await.unwrap_err();
         assert!(error.to_string().contains("the disk is full"), "{error}");
     }

@@ -98,6 +98,13 @@ impl<'a> Packet<'a> {
         self.0[3] & 0x10 != 0
     }
 
+    /// Undamaged, not scrambled, payload and nothing else, and no unit begins in it.
+    #[inline]
+    pub fn is_plain(self) -> bool {
+        let [_, b, _, d, ..] = *self.0;
+        b & 0xc0 == 0 && d & 0xf0 == 0x10
+    }
+
     /// `continuity_counter`: 4 bits.
     #[inline]
     pub fn continuity_counter(self) -> u8 {

@@ -1,11 +1,13 @@
 //! The state of one PID of the program.
 
 use super::candidate::Decided;
-use super::packet::{Packet, Pid};
+use super::packet::{PACKET_LEN, Packet, Pid};
 use super::pes::{ParsedPes, PesHeader};
 use super::stream_type::StreamKind;
 use crate::media::{AudioCodec, AudioFormat};
 
+/// Payload of a packet without an adaptation field.
+const PLAIN_PAYLOAD: usize = PACKET_LEN - 4;
 /// Bytes that are enough for every audio frame's header.
 const MIN_AUDIO_HEADER: usize = 16;
 
@@ -97,6 +99,23 @@ impl Track {
             }
             _ => Continuity::Good,
         }
+    }
+
+    /// Takes a packet of 184 bytes in the middle of a unit, if it is the next in the count and changes
+    /// nothing else.
+    #[inline]
+    pub fn go_on(&mut self, counter: u8) -> bool {
+        let next = self.last_counter.is_some_and(|last| (last + 1) & 0x0f == counter);
+        if !next || !self.started || self.torn {
+            return false;
+        }
+        match &mut self.unit {
+            Unit::Open(None) => {}
+            Unit::Open(Some(remaining)) if *remaining > PLAIN_PAYLOAD => *remaining -= PLAIN_PAYLOAD,
+            _ => return false,
+        }
+        self.last_counter = Some(counter);
+        true
     }
 
     /// Follows the units through a packet that is no duplicate.

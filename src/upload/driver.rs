@@ -5,7 +5,7 @@
 //! in the spool.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::media::Container;
 use crate::naming::{NameKind, ObjectName, Prefix, encode_uri, key};
 use crate::playlist::{Entry, Header, Renderer};
 use crate::slicer::SealedSegment;
+use crate::spool::SpoolFile;
 use crate::store::{Backoff, Created, ObjectKind, Store};
 
 /// How often a segment's name may be taken before something is wrong.
@@ -28,8 +29,8 @@ const MAX_NAMES: usize = 1000;
 /// A complete segment in the spool.
 #[derive(Debug)]
 pub struct SealedFile {
-    /// Where its bytes are.
-    pub file: PathBuf,
+    /// Its bytes, perhaps not all written yet.
+    pub file: Arc<SpoolFile>,
     /// The name it is to have; where that is taken, the next free millisecond.
     pub name: ObjectName,
     /// What is known of it.
@@ -343,11 +344,14 @@ impl Work {
         let Some(sealed) = self.outputs.get(output).and_then(|output| output.waiting.get(&place)) else {
             return;
         };
-        let (context, file, name) = (self.context.clone(), sealed.file.clone(), sealed.name.clone());
+        let (context, file, name) = (self.context.clone(), Arc::clone(&sealed.file), sealed.name.clone());
         let span = info_span!("segment", output, segment = place);
         let proven = self.outputs.iter().any(|output| output.finished.segments > 0);
         let job = async move {
-            let name = context.store_segment(name, file, proven).await;
+            let name = match file.written().await {
+                Ok(()) => context.store_segment(name, file.path(), proven).await,
+                Err(error) => Err(error),
+            };
             Done::Stored { output, place, name }
         };
         self.jobs.spawn(job.instrument(span));
@@ -374,7 +378,7 @@ impl Work {
         output.finished.segments += 1;
         output.finished.bytes += sealed.facts.bytes;
         output.finished.duration_millis += sealed.facts.duration_millis;
-        output.listed_files.push(sealed.file);
+        output.listed_files.push(sealed.file.path().to_owned());
     }
 
     fn publish(&mut self, index: usize) {
@@ -433,10 +437,10 @@ impl Context {
     /// Stores a segment under its name, or under the next millisecond that is free.
     ///
     /// `proven`: the store has taken segments before, so that a refusal is an outage, not a mistake.
-    async fn store_segment(&self, mut name: ObjectName, file: PathBuf, proven: bool) -> Result<ObjectName> {
+    async fn store_segment(&self, mut name: ObjectName, file: &Path, proven: bool) -> Result<ObjectName> {
         for _ in 0..MAX_NAMES {
             let (key, kind) = (key(&self.options.prefix, &name), object_kind(&name));
-            let created = self.insist(&key, proven, || self.store.put_file_new(&key, &file, kind)).await?;
+            let created = self.insist(&key, proven, || self.store.put_file_new(&key, file, kind)).await?;
             match (created, &mut name.kind) {
                 (Created::AlreadyThere, NameKind::Segment { start, .. }) => *start = start.next_milli(),
                 _ => return Ok(name),
