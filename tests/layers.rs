@@ -75,8 +75,10 @@ fn imports(text: &str) -> Vec<String> {
 /// Every module's place: its row, and its column in the row.
 fn places() -> BTreeMap<&'static str, (usize, usize)> {
     let rows = ROWS.iter().enumerate();
-    rows.flat_map(|(row, (modules, _))| modules.iter().enumerate().map(move |(column, name)| (*name, (row, column))))
-        .collect()
+    rows.flat_map(|(row, (modules, _))| {
+        modules.iter().enumerate().map(move |(column, name)| (*name, (row, column)))
+    })
+    .collect()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::slicer::CutReason;
+use crate::ts::Notes;
 
 /// One event. Serialized with its name in `event`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,6 +46,13 @@ pub enum Event {
         segments: u64,
         /// It shows the end.
         ended: bool,
+    },
+    /// The input has more faults than were told before.
+    InputFaults {
+        /// The output's playlist.
+        playlist: String,
+        /// All counts since the begin.
+        notes: Notes,
     },
     /// The store did not take something; it is tried again.
     Retrying {

@@ -45,6 +45,8 @@ struct State {
     /// A segment could not be written; nothing more is taken.
     broken: bool,
     without_key_frame: u64,
+    /// The faults of the input that were told.
+    told: Notes,
 }
 
 #[derive(Debug)]
@@ -62,7 +64,14 @@ impl Output {
         slicer: Slicer,
     ) -> Self {
         let room = Arc::new(Semaphore::new(session.options.max_waiting_segments.max(1)));
-        let state = State { slicer, segment: None, ended: false, broken: false, without_key_frame: 0 };
+        let state = State {
+            slicer,
+            segment: None,
+            ended: false,
+            broken: false,
+            without_key_frame: 0,
+            told: Notes::default(),
+        };
         Self { shared: Arc::new(Shared { session, index, playlist, live, state: Mutex::new(state), room }) }
     }
 
@@ -209,6 +218,10 @@ impl Shared {
 
     fn seal(&self, state: &mut State, facts: SealedSegment) -> Result<()> {
         let Some(OpenSegment { file, name }) = state.segment.take() else { return Ok(()) };
+        let notes = state.slicer.notes();
+        if std::mem::replace(&mut state.told, notes.faults()) != notes.faults() {
+            self.session.emit(Event::InputFaults { playlist: self.playlist.to_string(), notes });
+        }
         // Without room the next write waits, not this one, which is halfway through its bytes.
         let permit = Arc::clone(&self.room).try_acquire_owned().ok();
         let sealed = SealedFile { file: Arc::new(file), name, facts, permit };

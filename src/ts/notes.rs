@@ -30,3 +30,11 @@ pub struct Notes {
     /// PES packets that had to be divided between two segments.
     pub torn_pes: u64,
 }
+
+impl Notes {
+    /// The counts that speak of a fault; the others, which every stream has, are 0.
+    #[must_use]
+    pub fn faults(self) -> Self {
+        Self { packets: 0, null_packets: 0, foreign_packets: 0, packets_before_start: 0, ..self }
+    }
+}
