@@ -231,7 +231,7 @@ struct Output {
 
 enum Done {
     Stored { output: usize, place: u64, name: Result<ObjectName> },
-    Published { output: usize, ended: bool, files: Vec<PathBuf>, outcome: Result<()> },
+    Published { output: usize, ended: bool, outcome: Result<()> },
 }
 
 struct Work {
@@ -397,9 +397,12 @@ impl Work {
         let job = async move {
             let outcome = context.publish(key, text, created).await;
             if outcome.is_ok() {
+                // What is listed need not be kept. What cannot be removed is only in the way.
+                let removal = move || files.iter().for_each(|file| drop(std::fs::remove_file(file)));
+                let _ = tokio::task::spawn_blocking(removal).await;
                 (context.notices)(Notice::Listed { playlist, segments, ended });
             }
-            Done::Published { output: index, ended, files, outcome }
+            Done::Published { output: index, ended, outcome }
         };
         self.jobs.spawn(job.instrument(span));
     }
@@ -416,15 +419,12 @@ impl Work {
                 }
                 self.plan.stored(index, place);
             }
-            Done::Published { output: index, ended, files, outcome: Ok(()) } => {
+            Done::Published { output: index, ended, outcome: Ok(()) } => {
                 if let Some(output) = self.outputs.get_mut(index) {
                     output.created = true;
                     output.finished.complete = ended;
                 }
                 self.plan.published(index);
-                tokio::task::spawn_blocking(move || {
-                    files.iter().for_each(|file| drop(std::fs::remove_file(file)))
-                });
             }
             Done::Stored { name: Err(error), .. } | Done::Published { outcome: Err(error), .. } => {
                 self.fail(error)
