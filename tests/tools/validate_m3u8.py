@@ -16,7 +16,9 @@ def judge(file):
     report = {"file": file, "by": "m3u8"}
     try:
         with open(file, encoding="utf-8") as playlist:
-            found = parse(playlist.read(), strict=True)
+            # A client must ignore tags it does not know (RFC 8216, 6.3.1); this parser must be told which.
+            found = parse(playlist.read(), strict=True,
+                          custom_tags_parser=lambda line, *_: line.startswith("#EXT-X-TAPELINE-"))
         report.update(segments=len(found["segments"]), ok=True)
     except Exception as error:  # the parser raises its own, ValueError and more
         report.update(ok=False, problem=f"{type(error).__name__}: {error}")
