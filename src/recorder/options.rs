@@ -23,7 +23,7 @@ pub struct Options {
     pub spool: Option<PathBuf>,
     /// Uploads under way at once.
     pub limits: Limits,
-    /// Segments that may wait in the spool; then writing waits too.
+    /// Segments of an output that may wait in the spool; then writing waits too.
     pub max_waiting_segments: usize,
     /// How long stopping waits for a store that does not serve.
     pub stop_patience: Duration,

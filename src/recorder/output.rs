@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{Mutex, Semaphore};
-use tracing::info;
+use tracing::{Instrument, Span, info, info_span};
 
 use super::event::Event;
 use super::session::Session;
@@ -33,6 +33,7 @@ pub(super) struct Shared {
     playlist: ObjectName,
     /// Dates come from arrival.
     live: bool,
+    span: Span,
     state: Mutex<State>,
     room: Arc<Semaphore>,
 }
@@ -72,7 +73,9 @@ impl Output {
             without_key_frame: 0,
             told: Notes::default(),
         };
-        Self { shared: Arc::new(Shared { session, index, playlist, live, state: Mutex::new(state), room }) }
+        let span = info_span!(parent: &session.span, "output", %playlist);
+        let state = Mutex::new(state);
+        Self { shared: Arc::new(Shared { session, index, playlist, live, span, state, room }) }
     }
 
     /// Waits while too many segments wait for the store. May be dropped while it waits.
@@ -170,7 +173,7 @@ impl Shared {
     }
 
     async fn carry_out(&self, state: &mut State) -> Result<()> {
-        let done = self.carry_out_all(state).await;
+        let done = self.carry_out_all(state).instrument(self.span.clone()).await;
         state.broken |= done.is_err();
         done.map_err(|error| error.context(&self.playlist))
     }

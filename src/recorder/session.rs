@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::broadcast;
-use tracing::{info, info_span};
+use tracing::{Span, info, info_span};
 
 use super::event::Event;
 use super::options::{Options, OutputSpec};
@@ -33,6 +33,7 @@ pub(super) struct Session {
     pub(super) spool: SpoolFolder,
     pub(super) driver: Driver,
     events: broadcast::Sender<Event>,
+    pub(super) span: Span,
 }
 
 impl Session {
@@ -89,7 +90,7 @@ impl Recorder {
         };
         let listener = listener(events.clone());
         let driver = span.in_scope(|| Driver::start(store.clone(), driver_options, listener));
-        let session = Session { id, generation, options, spool, driver, events };
+        let session = Session { id, generation, options, spool, driver, events, span };
         Ok(Self { session: Arc::new(session), outputs: Mutex::default() })
     }
 

@@ -268,7 +268,11 @@ impl Work {
                 },
                 Some(done) = self.jobs.join_next() => match done {
                     Ok(done) => self.settle(done),
-                    Err(died) => self.fail(Error::new(ErrorKind::Internal, "a request's task died").with_source(died)),
+                    // Called off by an earlier failure.
+                    Err(died) if died.is_cancelled() => {}
+                    Err(died) => {
+                        self.fail(Error::new(ErrorKind::Internal, "a request's task died").with_source(died));
+                    }
                 },
                 () = expired => {
                     let message = format!("the store did not take everything within {} s", patience.as_secs());
@@ -290,7 +294,11 @@ impl Work {
         self.failed.borrow().is_some()
     }
 
+    /// Ends the uploading. The first failure is the one that counts.
     fn fail(&mut self, error: Error) {
+        if self.has_failed() {
+            return;
+        }
         warn!(error = %error.report(), "uploading has ended");
         self.failed.send_replace(Some(Arc::new(error)));
         self.jobs.abort_all();
