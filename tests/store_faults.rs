@@ -1,120 +1,15 @@
 //! Create-if-absent under lost and false answers: the result says what the store holds, never what the
 //! last answer said.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::io;
-use std::sync::{Arc, Mutex};
+mod fault_store;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
-use object_store::memory::InMemory;
-use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
+use fault_store::{Fault, FaultStore};
 use tapeline::ErrorKind;
 use tapeline::store::{Created, ObjectKind, Store};
 
-/// What happens to one request.
-#[derive(Debug, Clone, Copy)]
-enum Fault {
-    /// Nothing.
-    None,
-    /// Carried out; the answer never comes.
-    LostAfter,
-    /// Carried out, and then repeated by the client, which meets its own object.
-    ExistsAfter,
-    /// Not carried out: "409, somebody else is writing this key".
-    ExistsBefore,
-    /// Not carried out; the connection breaks.
-    LostBefore,
-    /// Not carried out: access denied.
-    Denied,
-}
-
-/// A store in memory that obeys a script, one entry for a request; after its end nothing goes wrong.
-#[derive(Debug)]
-struct FaultStore {
-    memory: InMemory,
-    puts: Mutex<VecDeque<Fault>>,
-    gets: Mutex<VecDeque<Fault>>,
-}
-
-impl fmt::Display for FaultStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FaultStore")
-    }
-}
-
-fn lost() -> Error {
-    Error::Generic { store: "fault", source: Box::new(io::Error::from(io::ErrorKind::ConnectionReset)) }
-}
-
-fn exists(path: &Path) -> Error {
-    Error::AlreadyExists { path: path.to_string(), source: "409".into() }
-}
-
-fn denied(path: &Path) -> Error {
-    Error::PermissionDenied { path: path.to_string(), source: "403".into() }
-}
-
-#[async_trait]
-impl ObjectStore for FaultStore {
-    async fn put_opts(&self, path: &Path, body: PutPayload, options: PutOptions) -> Result<PutResult> {
-        let fault = self.puts.lock().unwrap().pop_front().unwrap_or(Fault::None);
-        match fault {
-            Fault::ExistsBefore => return Err(exists(path)),
-            Fault::LostBefore => return Err(lost()),
-            Fault::Denied => return Err(denied(path)),
-            Fault::None | Fault::LostAfter | Fault::ExistsAfter => {}
-        }
-        let stored = self.memory.put_opts(path, body, options).await?;
-        match fault {
-            Fault::LostAfter => Err(lost()),
-            Fault::ExistsAfter => Err(exists(path)),
-            _ => Ok(stored),
-        }
-    }
-
-    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        let fault = self.gets.lock().unwrap().pop_front();
-        match fault {
-            Some(Fault::LostBefore) => Err(lost()),
-            _ => self.memory.get_opts(path, options).await,
-        }
-    }
-
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        unimplemented!("not used")
-    }
-
-    fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.memory.delete_stream(paths)
-    }
-
-    fn list(&self, folder: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.memory.list(folder)
-    }
-
-    async fn list_with_delimiter(&self, folder: Option<&Path>) -> Result<ListResult> {
-        self.memory.list_with_delimiter(folder).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.memory.copy_opts(from, to, options).await
-    }
-}
-
 fn faulty(puts: &[Fault], gets: &[Fault]) -> Store {
-    let store = FaultStore {
-        memory: InMemory::new(),
-        puts: Mutex::new(puts.iter().copied().collect()),
-        gets: Mutex::new(gets.iter().copied().collect()),
-    };
-    Store::from_object_store("faulty:", Arc::new(store))
+    Store::from_object_store("faulty:", FaultStore::new(puts.iter().copied(), gets.iter().copied()))
 }
 
 async fn create(store: &Store, text: &'static str) -> tapeline::Result<Created> {
