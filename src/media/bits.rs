@@ -83,6 +83,15 @@ impl<'a> BitReader<'a> {
         self.zeros = if byte == 0 { self.zeros.saturating_add(1).min(2) } else { 0 };
         Some(byte)
     }
+
+    /// The four offsets of a cropping window, left, right, top, bottom, in steps of `step_x` and `step_y`
+    /// samples: how many samples fall away across and down.
+    pub(super) fn cropping(&mut self, step_x: u32, step_y: u32) -> Option<(u32, u32)> {
+        let (left, right, top, bottom) = (self.ue()?, self.ue()?, self.ue()?, self.ue()?);
+        let across = left.checked_add(right)?.checked_mul(step_x)?;
+        let down = top.checked_add(bottom)?.checked_mul(step_y)?;
+        Some((across, down))
+    }
 }
 
 #[cfg(test)]

@@ -48,11 +48,7 @@ pub(super) fn read(unit: &[u8], headers: &mut Headers) {
     match header & 0x1f {
         SEI if headers.recovery == RandomAccess::None => {
             let recovery_frame_cnt = sei::recovery_point(payload).and_then(|mut reader| reader.ue());
-            headers.recovery = match recovery_frame_cnt {
-                Some(0) => RandomAccess::Key,
-                Some(_) => RandomAccess::Recovery,
-                None => RandomAccess::None,
-            };
+            headers.recovery = sei::allows(recovery_frame_cnt.map(|count| count == 0));
         }
         SPS if headers.format.is_none() => headers.format = picture_size(payload),
         _ => {}
@@ -83,9 +79,7 @@ fn picture_size(payload: &[u8]) -> Option<VideoFormat> {
     if !bits.flag()? {
         return VideoFormat::checked(width, height);
     }
-    let (left, right, top, bottom) = (bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?);
-    let across = left.checked_add(right)?.checked_mul(chroma.crop_unit_x)?;
-    let down = top.checked_add(bottom)?.checked_mul(chroma.crop_unit_y * fields)?;
+    let (across, down) = bits.cropping(chroma.crop_unit_x, chroma.crop_unit_y * fields)?;
     VideoFormat::checked(width.checked_sub(across)?, height.checked_sub(down)?)
 }
 

@@ -52,11 +52,7 @@ pub(super) fn read(unit: &[u8], headers: &mut Headers) {
     match nal_unit_type(first) {
         PREFIX_SEI if headers.recovery == RandomAccess::None => {
             let recovery_poc_cnt = sei::recovery_point(payload).and_then(|mut reader| reader.se());
-            headers.recovery = match recovery_poc_cnt {
-                Some(0) => RandomAccess::Key,
-                Some(_) => RandomAccess::Recovery,
-                None => RandomAccess::None,
-            };
+            headers.recovery = sei::allows(recovery_poc_cnt.map(|count| count == 0));
         }
         SPS if headers.format.is_none() => headers.format = picture_size(payload),
         _ => {}
@@ -86,9 +82,7 @@ fn picture_size(payload: &[u8]) -> Option<VideoFormat> {
     if !bits.flag()? {
         return VideoFormat::checked(width, height);
     }
-    let (left, right, top, bottom) = (bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?);
-    let across = left.checked_add(right)?.checked_mul(step_x)?;
-    let down = top.checked_add(bottom)?.checked_mul(step_y)?;
+    let (across, down) = bits.cropping(step_x, step_y)?;
     VideoFormat::checked(width.checked_sub(across)?, height.checked_sub(down)?)
 }
 

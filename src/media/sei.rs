@@ -3,6 +3,7 @@
 //! ITU-T H.264 section 7.3.2.3.1 and H.265 section 7.3.5: a payload type and a size, each a run of 0xFF
 //! bytes and a last byte, then that many bytes; all other messages are passed over.
 
+use super::RandomAccess;
 use super::bits::BitReader;
 
 const RECOVERY_POINT: u32 = 6;
@@ -18,6 +19,15 @@ pub(super) fn recovery_point(payload: &[u8]) -> Option<BitReader<'_>> {
             return Some(reader);
         }
         reader.skip(size.checked_mul(8)?)?;
+    }
+}
+
+/// What a recovery point allows, by whether its count is 0; `None` where there is none to read.
+pub(super) fn allows(at_once: Option<bool>) -> RandomAccess {
+    match at_once {
+        Some(true) => RandomAccess::Key,
+        Some(false) => RandomAccess::Recovery,
+        None => RandomAccess::None,
     }
 }
 

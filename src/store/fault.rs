@@ -10,7 +10,7 @@ use std::io;
 
 use object_store::Error as StoreError;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, report};
 
 /// How much of a server's own words is kept, in characters.
 const WORDS: usize = 400;
@@ -181,16 +181,7 @@ struct Answer {
 
 impl Answer {
     fn read(error: &StoreError) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let said = error.to_string();
-            if !text.contains(&said) {
-                text.push_str(": ");
-                text.push_str(&said);
-            }
-            cause = error.source();
-        }
+        let text = report(error);
         let status = text
             .split_once("status code: ")
             .and_then(|(_, rest)| rest.get(..3))
