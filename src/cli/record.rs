@@ -147,10 +147,8 @@ impl Session {
         progress: &mut Progress,
     ) -> Result<()> {
         let live = source.is_live();
+        let mut silence = self.clock.sleep(self.silence);
         loop {
-            let silence = async {
-                if live { self.clock.sleep(self.silence).await } else { std::future::pending().await }
-            };
             let chunk = tokio::select! {
                 biased;
                 () = signals.requested() => {
@@ -158,12 +156,17 @@ impl Session {
                     return Ok(());
                 }
                 chunk = source.next() => chunk?,
-                () = silence => {
+                Ok(event) = self.events.recv() => {
+                    progress.show(&event);
+                    continue;
+                }
+                () = &mut silence, if live => {
+                    silence = self.clock.sleep(self.silence);
                     self.output.interrupt().await?;
-                    self.show_events(progress);
                     continue;
                 }
             };
+            silence = self.clock.sleep(self.silence);
             let Some(chunk) = chunk else { return Ok(()) };
             progress.read(chunk.bytes.len());
             // Writing may wait for a store that is far behind; a request to stop may not.
