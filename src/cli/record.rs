@@ -22,6 +22,10 @@ use crate::time::{MediaSpan, WallTime};
 /// Segments of a file or a pipe that may wait for the store: the input can wait as well.
 const PATIENT_INPUT_SEGMENTS: usize = 8;
 
+/// At a pace, so many bytes are handed on at once: a datagram of seven packets. What is read from a file at
+/// once may be minutes of media.
+const PACED_BYTES: usize = 7 * 188;
+
 /// Record an input into segments and a playlist
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -147,10 +151,8 @@ impl Session {
         progress: &mut Progress,
     ) -> Result<()> {
         let live = source.is_live();
+        let mut silence = self.clock.sleep(self.silence);
         loop {
-            let silence = async {
-                if live { self.clock.sleep(self.silence).await } else { std::future::pending().await }
-            };
             let chunk = tokio::select! {
                 biased;
                 () = signals.requested() => {
@@ -158,31 +160,53 @@ impl Session {
                     return Ok(());
                 }
                 chunk = source.next() => chunk?,
-                () = silence => {
+                Ok(event) = self.events.recv() => {
+                    progress.show(&event);
+                    continue;
+                }
+                () = &mut silence, if live => {
+                    silence = self.clock.sleep(self.silence);
                     self.output.interrupt().await?;
-                    self.show_events(progress);
                     continue;
                 }
             };
+            silence = self.clock.sleep(self.silence);
             let Some(chunk) = chunk else { return Ok(()) };
             progress.read(chunk.bytes.len());
-            // Writing may wait for a store that is far behind; a request to stop may not.
-            tokio::select! {
-                biased;
-                () = signals.requested() => {
+            let mut bytes = chunk.bytes;
+            while !bytes.is_empty() {
+                let length = if self.pace.is_some() { PACED_BYTES } else { bytes.len() };
+                let piece = bytes.split_to(length.min(bytes.len()));
+                // Writing may wait for a store that is far behind; a request to stop may not.
+                tokio::select! {
+                    biased;
+                    () = signals.requested() => {
+                        progress.say("stopping");
+                        return Ok(());
+                    }
+                    () = self.output.ready() => {}
+                }
+                self.output.write_bytes_arrived(piece, chunk.arrived).await?;
+                self.show_events(progress);
+                if !self.keep_pace(signals, progress).await {
                     progress.say("stopping");
                     return Ok(());
                 }
-                () = self.output.ready() => {}
             }
-            self.output.write_bytes_arrived(chunk.bytes, chunk.arrived).await?;
-            self.show_events(progress);
-            if let Some(pace) = &mut self.pace {
-                let now = self.output.now().await;
-                tokio::select! {
-                    () = signals.requested() => return Ok(()),
-                    () = pace.keep(now) => {}
-                }
+        }
+    }
+
+    /// Waits until what was written is due. False where the process is asked to stop before.
+    async fn keep_pace(&mut self, signals: &mut StopSignals, progress: &mut Progress) -> bool {
+        let Some(pace) = &mut self.pace else { return true };
+        let now = self.output.now().await;
+        let mut due = std::pin::pin!(pace.keep(now));
+        loop {
+            tokio::select! {
+                biased;
+                () = signals.requested() => return false,
+                () = &mut due => return true,
+                Ok(event) = self.events.recv() => progress.show(&event),
             }
         }
     }

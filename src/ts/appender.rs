@@ -39,9 +39,11 @@ impl Appender {
     #[inline]
     pub fn packet(&mut self, buffer: &Bytes, offset: usize) {
         self.len += PACKET_LEN as u64;
+        // The length too: a packet that was held back is a slice of its buffer's begin.
         if let Some(run) = &mut self.run
             && run.end == offset
             && run.buffer.as_ptr() == buffer.as_ptr()
+            && run.buffer.len() == buffer.len()
         {
             run.end += PACKET_LEN;
             return;
@@ -108,5 +110,13 @@ mod tests {
         assert_eq!(parts[0].as_ptr(), buffer.as_ptr(), "not copied");
         let firsts: Vec<_> = parts.iter().map(|part| part[0]).collect();
         assert_eq!(firsts, [0, 39, 25]);
+    }
+    #[test]
+    fn a_slice_of_a_buffer_is_not_taken_for_the_buffer() {
+        let buffer = Bytes::from((0..4 * PACKET_LEN).map(|n| (n / PACKET_LEN) as u8).collect::<Vec<_>>());
+        let mut appender = Appender::default();
+        appender.packet(&buffer.slice(..PACKET_LEN), 0);
+        (1..4).for_each(|n| appender.packet(&buffer, n * PACKET_LEN));
+        assert_eq!(appender.take().concat(), buffer);
     }
 }

@@ -1,0 +1,25 @@
+//! What the tests of the program share: running it, its events, what it leaves, tools that may be missing.
+//!
+//! Nothing here sleeps for a fixed time: [`program`] waits for events, files and ends, and gives up after
+//! [`PATIENCE`], which no machine in use needs.
+
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
+
+mod feed;
+mod fixture;
+mod mount;
+mod program;
+mod recording;
+mod tools;
+mod wait;
+
+pub use feed::{DATAGRAM, feed, send_datagrams};
+pub use fixture::{FIXTURES, Fixture, fixture, fixture_bytes};
+pub use mount::SmallDisk;
+pub use program::{Ended, Record, Running};
+pub use recording::{Recording, files};
+pub use tools::{judge_segments, skip, tool};
+pub use wait::{PATIENCE, until};
+
+/// The date that recordings begin at where it must be the same twice.
+pub const START: &str = "2026-01-02T03:04:05.678Z";

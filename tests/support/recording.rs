@@ -1,0 +1,104 @@
+//! What a recording left in a folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use tapeline::naming::decode_uri;
+use tapeline::playlist::{Playlist, check, parse};
+
+/// Every file below a folder: its path from there, and its bytes.
+pub fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(root, &path, found);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_str().expect("a name in UTF-8");
+                found.insert(name.to_owned(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(root, root, &mut found);
+    found
+}
+
+/// A playlist without findings, all of whose segments are there.
+#[derive(Debug)]
+pub struct Recording {
+    /// Every file of the folder.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// The playlist's key.
+    pub key: String,
+    /// What it says.
+    pub playlist: Playlist,
+    /// The keys of its segments, in its order.
+    pub segments: Vec<String>,
+    root: PathBuf,
+}
+
+impl Recording {
+    /// Reads the playlist `key` in the folder `root`.
+    pub fn read(root: &Path, key: &str) -> Self {
+        let files = files(root);
+        let text = files.get(key).unwrap_or_else(|| panic!("no {key} among {:?}", files.keys()));
+        let findings = check(text);
+        assert!(findings.is_empty(), "{findings:?}\n{}", String::from_utf8_lossy(text));
+        let playlist = parse(text).expect("a playlist");
+        assert!(playlist.notes.is_empty(), "{:?}", playlist.notes);
+        let folder = key.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
+        let name = |uri: &str| format!("{folder}{}", decode_uri(uri).expect("a name"));
+        let segments: Vec<String> = playlist.segments.iter().map(|segment| name(&segment.uri)).collect();
+        for segment in &segments {
+            let body = files.get(segment).unwrap_or_else(|| panic!("{segment} is listed but not there"));
+            assert!(!body.is_empty() && body.len() % 188 == 0, "{segment} has {} bytes", body.len());
+        }
+        let distinct: BTreeSet<&String> = segments.iter().collect();
+        assert_eq!(distinct.len(), segments.len(), "a segment is listed twice");
+        Self { files, key: key.to_owned(), playlist, segments, root: root.to_owned() }
+    }
+
+    /// The same for a recording that ended well: it has its end, and nothing else lies in the folder.
+    pub fn read_whole(root: &Path, key: &str) -> Self {
+        let recording = Self::read(root, key);
+        assert!(recording.playlist.ended, "no ENDLIST");
+        assert!(!recording.segments.is_empty());
+        let unlisted: Vec<&String> = recording.unlisted().collect();
+        assert!(unlisted.is_empty(), "left over: {unlisted:?}");
+        recording
+    }
+
+    /// Files that are neither the playlist nor listed in it.
+    pub fn unlisted(&self) -> impl Iterator<Item = &String> {
+        self.files.keys().filter(|name| **name != self.key && !self.segments.contains(name))
+    }
+
+    /// Files in the spool.
+    pub fn spooled(&self) -> impl Iterator<Item = (&str, &Vec<u8>)> {
+        self.files
+            .iter()
+            .filter(|(path, _)| path.starts_with(".tapeline/spool/"))
+            .map(|(path, body)| (path.rsplit('/').next().unwrap_or_default(), body))
+    }
+
+    /// The segments' bytes, in order.
+    pub fn bodies(&self) -> Vec<&Vec<u8>> {
+        self.segments.iter().map(|name| &self.files[name]).collect()
+    }
+
+    /// Where the segments are.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.segments.iter().map(|name| self.root.join(name)).collect()
+    }
+
+    /// The sum of `EXTINF`.
+    pub fn millis(&self) -> u64 {
+        self.playlist.segments.iter().map(|segment| segment.duration_millis).sum()
+    }
+
+    /// How many segments do not continue the one before.
+    pub fn discontinuities(&self) -> usize {
+        self.playlist.segments.iter().filter(|segment| segment.discontinuity).count()
+    }
+}
