@@ -6,6 +6,7 @@
 
 mod facts;
 mod plan;
+mod rules;
 mod timeline;
 
 use std::fmt;
@@ -16,8 +17,8 @@ use crate::media::Container;
 use crate::time::WallTime;
 use crate::ts::{Notes, Split, Splitter, SplitterOptions};
 pub use facts::{CutReason, OpenedSegment, SealedSegment};
-pub use plan::SlicingRules;
 use plan::{Border, Plan};
+pub use rules::SlicingRules;
 
 /// What the caller has to do, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,7 +196,8 @@ impl Slicer {
     fn check_program(&self) -> Result<(), SliceError> {
         let Reader::MpegTs(splitter) = &self.reader;
         let present = splitter.programs();
-        match self.wanted_program {
+        // Once it was found, a table that misses it is damaged or early, and no reason to give up.
+        match self.wanted_program.filter(|_| splitter.pmt().is_none()) {
             Some(wanted) if !present.is_empty() && !present.contains(&wanted) => {
                 Err(SliceError::NoSuchProgram { wanted, present: present.to_vec() })
             }

@@ -8,35 +8,11 @@
 use std::collections::VecDeque;
 
 use super::facts::{CutReason, OpenedSegment, SealedSegment};
-use super::timeline::{Flow, Timeline};
+use super::rules::SlicingRules;
+use super::timeline::{Flow, Other, Timeline};
 use crate::ids::SegmentSeq;
 use crate::media::{Cutter, Placement, RandomAccess, UnitStart, VideoFormat};
 use crate::time::{MediaSpan, MediaTime, Pts33, WallTime};
-
-/// The measures of slicing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlicingRules {
-    /// A segment of at least this length ends at the next key frame.
-    pub target: MediaSpan,
-    /// No segment is longer; where no key frame comes, it is cut without one.
-    pub max_length: MediaSpan,
-    /// No segment goes on past so many bytes.
-    pub max_bytes: u64,
-    /// A silence of this length ends a segment.
-    pub interruption: MediaSpan,
-}
-
-impl Default for SlicingRules {
-    /// 15 s, 30 s, 50 MB, 15 s.
-    fn default() -> Self {
-        Self {
-            target: MediaSpan::from_secs(15),
-            max_length: MediaSpan::from_secs(30),
-            max_bytes: 50_000_000,
-            interruption: MediaSpan::from_secs(15),
-        }
-    }
-}
 
 /// Without a second frame to measure by, a frame is taken to last this long.
 const USUAL_FRAME: MediaSpan = MediaSpan::from_millis(40);
@@ -48,11 +24,13 @@ const LEAD_PATIENCE: MediaSpan = MediaSpan::from_secs(2);
 const UNKNOWN_PATIENCE: MediaSpan = MediaSpan::from_secs(1);
 /// Frames no further apart than this follow each other.
 const SMALL_STEP: MediaSpan = MediaSpan::from_millis(200);
-/// So many cuts for other parameters in [`FLAP_WINDOW`], and the next ones wait for the target.
-const FLAP_CUTS: usize = 3;
+/// After so many changes of parameters in [`FLAP_WINDOW`] the next ones wait for the target.
+const FLAP_CHANGES: usize = 3;
 const FLAP_WINDOW: MediaSpan = MediaSpan::from_secs(15);
-/// Units of other streams that must be far from the lead's clock before theirs is believed.
-const FOREIGN_UNITS: u32 = 100;
+/// Other streams must be far from the clock of a silent lead for so long before theirs is believed.
+const FOREIGN_PATIENCE: MediaSpan = MediaSpan::from_secs(2);
+/// Stamps further back than this are another clock's.
+const BACK_TOLERANCE: MediaSpan = MediaSpan::from_secs(1);
 
 /// A segment that has been announced or ended, in the order of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,18 +68,22 @@ pub(super) struct Plan {
     joining: Joining,
     /// The segment before was closed by an interruption; anything begins the next one.
     reopening: bool,
-    /// Where the latest segment ended, and the date of that.
+    /// Where the latest segment of this run of the clock ended: none begins before.
+    ended: Option<MediaTime>,
+    /// The date on which the latest segment ended.
     last_end: Option<WallTime>,
     /// The two latest steps between the lead's units.
     steps: [MediaSpan; 2],
     last_dts: Option<MediaTime>,
     video_format: Option<VideoFormat>,
-    /// Parameters have changed; the next key frame begins a segment.
+    /// The sound has changed; the next key frame begins a segment.
     pending_parameters: bool,
     /// The next segment does not continue this one, whatever its times.
     pending_discontinuity: bool,
-    parameter_cuts: VecDeque<MediaTime>,
-    foreign_units: u32,
+    /// When parameters have changed of late.
+    changes: VecDeque<MediaTime>,
+    /// The first of the other streams' stamps that are all far from the lead's clock.
+    foreign_since: Option<Pts33>,
     borders: VecDeque<Border>,
 }
 
@@ -116,14 +98,15 @@ impl Plan {
             segment: None,
             joining: Joining::default(),
             reopening: false,
+            ended: None,
             last_end: None,
             steps: [USUAL_FRAME; 2],
             last_dts: None,
             video_format: None,
             pending_parameters: false,
             pending_discontinuity: false,
-            parameter_cuts: VecDeque::new(),
-            foreign_units: 0,
+            changes: VecDeque::new(),
+            foreign_since: None,
             borders: VecDeque::new(),
         }
     }
@@ -183,6 +166,7 @@ impl Plan {
 
     fn seal(&mut self, end: MediaTime, reason: CutReason) {
         let Some(Open { facts, .. }) = self.segment.take() else { return };
+        self.ended = Some(end);
         self.last_end = Some(self.timeline.date(end));
         self.borders.push_back(Border::Sealed(SealedSegment {
             opened: facts,
@@ -194,7 +178,10 @@ impl Plan {
     }
 
     fn open(&mut self, start: MediaTime, discontinuity: bool, key: bool) {
-        let pending = std::mem::take(&mut self.pending_discontinuity);
+        let start = self.ended.map_or(start, |ended| start.max(ended));
+        // Sound that has changed and found no key frame to cut at is told by the next border.
+        let pending =
+            std::mem::take(&mut self.pending_discontinuity) | std::mem::take(&mut self.pending_parameters);
         let facts = OpenedSegment {
             seq: self.next,
             start,
@@ -210,12 +197,14 @@ impl Plan {
     }
 
     fn restart_clock(&mut self, pts: Pts33) {
-        let date = self.arrived.or(self.last_end).unwrap_or(self.start);
+        // A burst at the begin of a live input runs ahead of the wall clock. Dates never go back for it.
+        let date = self.arrived.max(self.last_end).unwrap_or(self.start);
         self.timeline.restart(pts, date, self.arrived);
         self.last_dts = None;
         self.steps = [USUAL_FRAME; 2];
-        self.parameter_cuts.clear();
-        self.foreign_units = 0;
+        self.changes.clear();
+        self.foreign_since = None;
+        self.ended = None;
     }
 
     // Units of the lead.
@@ -261,16 +250,13 @@ impl Plan {
         let (start, greatest) = (segment.facts.start, segment.greatest);
         let key = unit.random_access == RandomAccess::Key;
         let length = pts - start;
+        self.pending_parameters |= key && self.note_format(unit) || unit.audio_changed;
         if unit.tracks_changed {
             return self.cut_here(pts, follows, CutReason::Tracks, true, key);
-        }
-        if key && self.note_format(unit) {
-            self.pending_parameters = true;
         }
         if key && self.pending_parameters {
             self.pending_parameters = false;
             if !self.flaps(pts) {
-                self.parameter_cuts.push_back(pts);
                 return self.cut_here(pts, follows, CutReason::Parameters, true, key);
             }
             self.pending_discontinuity = true;
@@ -338,7 +324,8 @@ impl Plan {
     }
 
     fn without_time(&mut self, unit: &UnitStart) -> Placement {
-        let must = unit.tracks_changed || self.reopening;
+        let full = unit.segment_bytes >= self.rules.max_bytes;
+        let must = unit.tracks_changed || self.reopening || full;
         if !must || !self.timeline.is_running() {
             return Placement::Stay;
         }
@@ -346,8 +333,8 @@ impl Plan {
             Some(segment) => self.content_end(segment),
             None => self.timeline.last(),
         };
-        self.seal_at_content(CutReason::Tracks);
-        self.open(start, true, false);
+        self.seal_at_content(if unit.tracks_changed { CutReason::Tracks } else { CutReason::Limit });
+        self.open(start, unit.tracks_changed, false);
         Placement::Cut
     }
 
@@ -357,72 +344,102 @@ impl Plan {
         self.video_format.replace(format).is_some_and(|last| last != format)
     }
 
+    /// Notes a change of parameters. Those that wait count too: else a stream that goes on flapping would
+    /// be shredded again as soon as the first cuts are old.
     fn flaps(&mut self, now: MediaTime) -> bool {
-        while self.parameter_cuts.front().is_some_and(|&cut| now - cut > FLAP_WINDOW) {
-            self.parameter_cuts.pop_front();
+        let recent = |change: &MediaTime| now - *change <= FLAP_WINDOW;
+        let flaps = self.changes.len() == FLAP_CHANGES && self.changes.iter().all(recent);
+        self.changes.push_back(now);
+        if self.changes.len() > FLAP_CHANGES {
+            self.changes.pop_front();
         }
-        self.parameter_cuts.len() >= FLAP_CUTS
+        flaps
     }
 
     // Units of other streams.
 
     fn other(&mut self, unit: &UnitStart) -> Placement {
         let Some(pts) = unit.pts else { return Placement::Stay };
-        if unit.audio_changed {
-            self.pending_parameters = true;
+        if self.segment.is_none() && !self.reopening {
+            return self.join_without_lead(pts);
         }
-        if !self.timeline.is_running() {
-            return self.join_without_lead(pts, unit);
+        let (time, silence) = match self.timeline.other(pts, self.arrived) {
+            Other::Near(time) => (time, false),
+            Other::AfterSilence(time) => (time, true),
+            Other::Far => return self.foreign(pts, unit),
+        };
+        self.foreign_since = None;
+        let Some(segment) = &mut self.segment else { return self.begin_at(time) };
+        if silence {
+            self.seal_at_content(CutReason::Interruption);
+            self.pending_discontinuity = true;
+            return self.begin_at(time);
         }
-        let Some(time) = self.timeline.nearby(pts) else {
-            self.foreign_units += 1;
-            // The lead is gone and this stream's clock is another: go by this stream.
-            return if self.foreign_units > FOREIGN_UNITS { self.lead(unit) } else { Placement::Stay };
-        };
-        self.foreign_units = 0;
-        let Some(segment) = &mut self.segment else {
-            return if self.reopening { self.reopen_without_lead(time) } else { Placement::Stay };
-        };
-        let before = segment.others.replace(segment.others.map_or(time, |others| others.max(time)));
-        let (start, greatest) = (segment.facts.start, segment.greatest);
-        let latest = before.map_or(greatest, |before| before.max(greatest));
-        if time - greatest <= LEAD_SILENCE || unit.tracks_changed {
+        self.pending_parameters |= unit.audio_changed;
+        segment.others = Some(segment.others.map_or(time, |others| others.max(time)));
+        let (start, lead_silence) = (segment.facts.start, time - segment.greatest);
+        if lead_silence <= LEAD_SILENCE {
             return Placement::Stay;
         }
-        if time - latest >= self.rules.interruption {
-            segment.others = before;
-            self.seal_at_content(CutReason::Interruption);
-            self.open(time, true, false);
-            return Placement::Cut;
-        }
-        if time - start > self.rules.max_length {
-            let end = start + self.rules.max_length;
-            self.seal(end, CutReason::Limit);
-            self.open(end, false, false);
-            return Placement::Cut;
-        }
-        Placement::Stay
+        // The lead would have said when to cut.
+        let (end, reason) = if time - start > self.rules.max_length {
+            (start + self.rules.max_length, CutReason::Limit)
+        } else if unit.segment_bytes >= self.rules.max_bytes {
+            (time, CutReason::Limit)
+        } else if unit.tracks_changed && lead_silence > LEAD_PATIENCE {
+            (time, CutReason::Tracks)
+        } else {
+            return Placement::Stay;
+        };
+        self.seal(end, reason);
+        self.pending_discontinuity |= reason == CutReason::Tracks;
+        self.begin_at(end)
     }
 
-    fn join_without_lead(&mut self, pts: Pts33, unit: &UnitStart) -> Placement {
+    /// A unit whose clock is not the lead's. Where the lead is gone, this stream is gone by in the end.
+    fn foreign(&mut self, pts: Pts33, unit: &UnitStart) -> Placement {
+        let since = *self.foreign_since.get_or_insert(pts);
+        if pts.since(since) < -BACK_TOLERANCE {
+            self.foreign_since = Some(pts);
+        }
+        if pts.since(since) < FOREIGN_PATIENCE {
+            return Placement::Stay;
+        }
+        self.lead(&UnitStart { random_access: RandomAccess::None, ..*unit })
+    }
+
+    fn join_without_lead(&mut self, pts: Pts33) -> Placement {
         let first = *self.joining.first_other.get_or_insert(pts);
-        if self.joining.first_lead.is_some() || pts.since(first) < LEAD_PATIENCE {
+        if pts.since(first) < -BACK_TOLERANCE {
+            self.joining.first_other = Some(pts);
+        }
+        let waits_for_key = self.joining.first_lead.is_some();
+        let patience = if waits_for_key { self.rules.max_length } else { LEAD_PATIENCE };
+        if pts.since(first) < patience {
             return Placement::Stay;
         }
         self.restart_clock(pts);
         let (time, _) = self.timeline.advance(pts, pts, self.arrived);
-        self.open(time, false, unit.lead);
-        Placement::Cut
+        self.begin_at(time)
     }
 
-    fn reopen_without_lead(&mut self, time: MediaTime) -> Placement {
-        self.open(time, true, false);
+    /// Begins a segment with a unit that is not the lead's.
+    fn begin_at(&mut self, time: MediaTime) -> Placement {
+        self.open(time, false, false);
         Placement::Cut
     }
 }
 
 impl Cutter for Plan {
     fn at_unit(&mut self, unit: &UnitStart) -> Placement {
-        if unit.lead { self.lead(unit) } else { self.other(unit) }
+        if !unit.lead {
+            return self.other(unit);
+        }
+        self.foreign_since = None;
+        self.lead(unit)
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -27,13 +27,25 @@ pub(super) enum Flow {
     Jump,
 }
 
+/// How a stamp of a stream that does not lead lies to the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Other {
+    Near(MediaTime),
+    /// All streams have been silent for long, and this one is the first to come back.
+    AfterSilence(MediaTime),
+    /// Too far to belong to this run.
+    Far,
+}
+
 #[derive(Debug)]
 struct Run {
     /// The latest decoding time of the lead.
     last: MediaTime,
     /// The latest time of any stream.
     latest: MediaTime,
-    /// When it arrived.
+    /// Whether another stream has been near the lead's time in this run, so that its steps mean something.
+    accompanied: bool,
+    /// When `latest` arrived.
     arrived: Option<WallTime>,
     /// Where the clock is anchored to the date, and how times are rounded.
     times: EntryTimes,
@@ -44,6 +56,16 @@ pub(super) struct Timeline {
     gap: MediaSpan,
     clock: u32,
     run: Option<Run>,
+}
+
+impl Run {
+    /// Whether a long step of the stamps is a silence of the input.
+    fn was_silent(&self, step: MediaSpan, arrived: Option<WallTime>) -> bool {
+        match (self.arrived, arrived) {
+            (Some(before), Some(now)) => (now.since(before) - step).abs() <= SILENCE_TOLERANCE,
+            _ => step <= LONGEST_SILENCE,
+        }
+    }
 }
 
 impl Timeline {
@@ -70,21 +92,22 @@ impl Timeline {
         if back < -BACK_TOLERANCE || announced && back.abs() > ANNOUNCED_JUMP && step < self.gap {
             return Flow::Jump;
         }
+        // The others have run away, and the lead knows nothing of it.
+        if step < BACK_TOLERANCE - self.gap {
+            return Flow::Jump;
+        }
         if step < self.gap {
             return Flow::Continues;
         }
-        let silence = match (run.arrived, arrived) {
-            (Some(before), Some(now)) => (now.since(before) - step).abs() <= SILENCE_TOLERANCE,
-            _ => step <= LONGEST_SILENCE,
-        };
-        if silence { Flow::Gap } else { Flow::Jump }
+        if run.was_silent(step, arrived) { Flow::Gap } else { Flow::Jump }
     }
 
     /// Begins a run: `pts` has the date `date`.
     pub fn restart(&mut self, pts: Pts33, date: WallTime, arrived: Option<WallTime>) {
         let anchor = MediaTime::from_ticks(pts.bits() as i64);
         self.clock += 1;
-        self.run = Some(Run { last: anchor, latest: anchor, arrived, times: EntryTimes::new(anchor, date) });
+        let times = EntryTimes::new(anchor, date);
+        self.run = Some(Run { last: anchor, latest: anchor, accompanied: false, arrived, times });
     }
 
     /// Takes the lead's stamps: presentation and decoding time, unwrapped.
@@ -97,14 +120,22 @@ impl Timeline {
         (pts.unwrap_near(decoding), decoding)
     }
 
-    /// A stamp of another stream, unwrapped; `None` where it is too far from the lead's time to belong to
-    /// this run.
-    pub fn nearby(&mut self, pts: Pts33) -> Option<MediaTime> {
-        let run = self.run.as_mut()?;
+    /// Takes a stamp of another stream.
+    pub fn other(&mut self, pts: Pts33, arrived: Option<WallTime>) -> Other {
+        let Some(run) = &mut self.run else { return Other::Far };
         let time = pts.unwrap_near(run.latest);
-        let near = (time - run.latest).abs() <= NEARBY;
-        run.latest = run.latest.max(if near { time } else { run.latest });
-        near.then_some(time)
+        let step = time - run.latest;
+        let silence = run.accompanied && step >= self.gap;
+        let near = step.abs() <= NEARBY || run.accompanied && step > MediaSpan::ZERO;
+        if !near || silence && !run.was_silent(step, arrived) {
+            return Other::Far;
+        }
+        run.accompanied = true;
+        if step > MediaSpan::ZERO {
+            run.latest = time;
+            run.arrived = arrived;
+        }
+        if silence { Other::AfterSilence(time) } else { Other::Near(time) }
     }
 
     /// The date of a time of this run.
