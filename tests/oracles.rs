@@ -5,8 +5,12 @@
 //! input's elementary streams byte for byte; each is a sound transport stream that decodes alone; the
 //! playlist passes two strict validators and plays from start to end.
 
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use support::{Record, Recording, fixture, skip, tool};
 
 /// A fixture and what is special about its recording.
 struct Case {
@@ -79,31 +83,25 @@ const CASES: [Case; 18] = [
     Case { name: "long_pmt", ..PLAIN },
 ];
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// What `.ci/install` puts beside the project.
+fn cache(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/cache").join(path)
 }
 
-/// Whether a tool is there. Where all must be, a missing one is a failure.
-fn has(tool: &str) -> bool {
-    let found = match tool {
-        "browser" => Path::new("/usr/bin/chromium").exists() && modules().join("hls.js").exists(),
-        "validators" => modules().join("hls-parser").exists() && python_with_m3u8().exists(),
-        tool => Command::new(tool).arg("-version").output().is_ok(),
-    };
-    let required = std::env::var_os("TAPELINE_REQUIRE_TOOLS").is_some();
-    assert!(found || !required, "{tool} is required and not there; .ci/install installs it");
-    if !found {
-        eprintln!("SKIPPED: needs {tool}; .ci/install installs it");
+fn judge(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools").join(name)
+}
+
+/// A script of `tests/tools` for Node, with what it needs; without it, the test is to return.
+fn node(script: &str, module: &str) -> Option<Command> {
+    let node = tool("node")?;
+    if !cache("node_modules").join(module).exists() {
+        skip(&format!("{module}; .ci/install play installs it"));
+        return None;
     }
-    found
-}
-
-fn modules() -> PathBuf {
-    root().join(".ci/cache/node_modules")
-}
-
-fn python_with_m3u8() -> PathBuf {
-    root().join(".ci/cache/venv/bin/python")
+    let mut command = Command::new(node);
+    command.arg(judge(script)).env("TAPELINE_NODE_MODULES", cache("node_modules"));
+    Some(command)
 }
 
 fn run(command: &mut Command) -> Output {
@@ -118,68 +116,40 @@ fn stdout_of(command: &mut Command) -> String {
     out.into_owned()
 }
 
-struct Recording {
+/// A fixture's recording, and the folder that goes with it.
+struct Recorded {
     folder: tempfile::TempDir,
-    playlist: PathBuf,
-    segments: Vec<PathBuf>,
-    /// Sum of all EXTINF.
-    millis: u64,
-    /// Borders without continuity.
-    discontinuities: usize,
+    recording: Recording,
 }
 
-fn fixture(name: &str) -> PathBuf {
-    root().join("fixtures").join(name).with_extension("ts")
-}
+const PLAYLIST: &str = "s1_main.m3u8";
 
-fn record(name: &str) -> Recording {
+fn record(name: &str) -> Recorded {
     let folder = tempfile::tempdir().unwrap();
-    stdout_of(
-        Command::new(env!("CARGO_BIN_EXE_tapeline"))
-            .args([
-                "record",
-                "--segment",
-                "4s",
-                "--sid",
-                "s1",
-                "--start-time",
-                "2026-01-01T00:00:00Z",
-                "--to",
-            ])
-            .arg(folder.path())
-            .arg(fixture(name)),
-    );
-    let playlist = folder.path().join("s1_main.m3u8");
-    let parsed = tapeline::playlist::parse(&std::fs::read(&playlist).unwrap()).unwrap();
-    Recording {
-        segments: parsed.segments.iter().map(|segment| folder.path().join(&segment.uri)).collect(),
-        millis: parsed.segments.iter().map(|segment| segment.duration_millis).sum(),
-        discontinuities: parsed.segments.iter().filter(|segment| segment.discontinuity).count(),
-        playlist,
-        folder,
+    Record::new(fixture(name), folder.path()).args(["--segment", "4s", "--sid", "s1"]).succeed();
+    Recorded { recording: Recording::read_whole(folder.path(), PLAYLIST), folder }
+}
+
+impl Recorded {
+    fn playlist(&self) -> PathBuf {
+        self.folder.path().join(PLAYLIST)
     }
 }
 
-fn tool(name: &str) -> PathBuf {
-    root().join("tests/tools").join(name)
-}
-
 /// The hashes of all streams, without the file's name.
-fn stream_hashes(joined: &Path) -> String {
-    let command = format!(
-        "ffmpeg -v error -probesize 50M -analyzeduration 60M -i '{}' -map 0 -c copy -f streamhash -",
-        joined.display()
-    );
-    stdout_of(Command::new("sh").args(["-c", &command]))
+fn stream_hashes(ffmpeg: &Path, joined: &Path) -> String {
+    // Streams that begin late must be found as well.
+    let mut command = Command::new(ffmpeg);
+    command.args(["-v", "error", "-probesize", "50M", "-analyzeduration", "60M", "-i"]).arg(joined);
+    stdout_of(command.args(["-map", "0", "-c", "copy", "-f", "streamhash", "-"]))
 }
 
 #[test]
 fn elementary_streams_are_the_inputs_byte_for_byte() {
-    if !has("python3") {
-        return;
-    }
+    let Some(python) = tool("python3") else { return };
     for case in &CASES {
-        let recording = record(case.name);
+        let recorded = record(case.name);
+        let recording = &recorded.recording;
         let from: &[&str] = match case.name {
             // Recorded from the first frame after the longest a key frame is waited for.
             "no_key" => &["--from-pts", "853200"],
@@ -187,9 +157,9 @@ fn elementary_streams_are_the_inputs_byte_for_byte() {
             _ => &["--from-first-key"],
         };
         let hashes = |files: &[PathBuf]| {
-            stdout_of(Command::new("python3").arg(tool("eshash.py")).args(from).args(files))
+            stdout_of(Command::new(&python).arg(judge("eshash.py")).args(from).args(files))
         };
-        let (input, output) = (hashes(&[fixture(case.name)]), hashes(&recording.segments));
+        let (input, output) = (hashes(&[fixture(case.name)]), hashes(&recording.paths()));
         assert!(!output.is_empty(), "{}", case.name);
         if case.name == "two_programs" {
             let first_program: Vec<&str> = input.lines().take(output.lines().count()).collect();
@@ -202,28 +172,30 @@ fn elementary_streams_are_the_inputs_byte_for_byte() {
 
 #[test]
 fn ffmpeg_finds_the_same_packets_in_the_joined_segments() {
-    if !has("ffmpeg") {
-        return;
-    }
+    let Some(ffmpeg) = tool("ffmpeg") else { return };
     for case in CASES.iter().filter(|case| case.same_as_ffmpeg) {
-        let recording = record(case.name);
-        let joined = recording.folder.path().join("joined");
-        let bytes: Vec<u8> =
-            recording.segments.iter().flat_map(|path| std::fs::read(path).unwrap()).collect();
+        let recorded = record(case.name);
+        let recording = &recorded.recording;
+        let joined = recorded.folder.path().join("joined");
+        let bytes: Vec<u8> = recording.bodies().into_iter().flatten().copied().collect();
         std::fs::write(&joined, bytes).unwrap();
-        assert_eq!(stream_hashes(&fixture(case.name)), stream_hashes(&joined), "{}", case.name);
+        assert_eq!(
+            stream_hashes(&ffmpeg, &fixture(case.name)),
+            stream_hashes(&ffmpeg, &joined),
+            "{}",
+            case.name
+        );
     }
 }
 
 #[test]
 fn every_segment_is_a_sound_transport_stream() {
-    if !has("python3") {
-        return;
-    }
+    let Some(python) = tool("python3") else { return };
     for case in &CASES {
-        let recording = record(case.name);
-        let mut command = Command::new("python3");
-        command.arg(tool("tscheck.py")).arg("--joined").args(case.tscheck).args(&recording.segments);
+        let recorded = record(case.name);
+        let recording = &recorded.recording;
+        let mut command = Command::new(&python);
+        command.arg(judge("tscheck.py")).arg("--joined").args(case.tscheck).args(&recording.paths());
         let output = run(&mut command);
         if case.faulty_input {
             // Its faults must be found, or the checker checks nothing; they are the input's own.
@@ -237,13 +209,12 @@ fn every_segment_is_a_sound_transport_stream() {
 
 #[test]
 fn every_segment_decodes_alone() {
-    if !has("ffmpeg") {
-        return;
-    }
+    let Some(ffmpeg) = tool("ffmpeg") else { return };
     for case in &CASES {
-        let recording = record(case.name);
-        for segment in &recording.segments {
-            let mut command = Command::new("ffmpeg");
+        let recorded = record(case.name);
+        let recording = &recorded.recording;
+        for segment in &recording.paths() {
+            let mut command = Command::new(&ffmpeg);
             command.args(["-v", "error", "-xerror", "-i"]).arg(segment).args(["-f", "null", "-"]);
             let output = run(&mut command);
             let said = String::from_utf8_lossy(&output.stderr);
@@ -255,29 +226,24 @@ fn every_segment_decodes_alone() {
 
 #[test]
 fn playlists_pass_two_strict_validators() {
-    if !has("validators") {
-        return;
+    let python = cache("venv/bin/python");
+    let Some(mut node) = node("validate.mjs", "hls-parser") else { return };
+    if !python.exists() {
+        return skip("the Python package m3u8; .ci/install media installs it");
     }
-    let recordings: Vec<Recording> = CASES.iter().map(|case| record(case.name)).collect();
-    let playlists = || recordings.iter().map(|recording| &recording.playlist);
-    stdout_of(
-        Command::new("node")
-            .arg(tool("validate.mjs"))
-            .args(playlists())
-            .env("TAPELINE_NODE_MODULES", modules()),
-    );
-    stdout_of(Command::new(python_with_m3u8()).arg(tool("validate_m3u8.py")).args(playlists()));
+    let recordings: Vec<Recorded> = CASES.iter().map(|case| record(case.name)).collect();
+    stdout_of(node.args(recordings.iter().map(Recorded::playlist)));
+    let mut second = Command::new(python);
+    stdout_of(second.arg(judge("validate_m3u8.py")).args(recordings.iter().map(Recorded::playlist)));
 }
 
 #[test]
 fn ffmpeg_plays_the_whole_playlist() {
-    if !has("ffmpeg") {
-        return;
-    }
+    let Some(ffmpeg) = tool("ffmpeg") else { return };
     for case in CASES.iter().filter(|case| case.does_not_decode_alone.is_none()) {
-        let recording = record(case.name);
-        let mut command = Command::new("ffmpeg");
-        command.args(["-v", "error", "-i"]).arg(&recording.playlist).args(["-f", "null", "-"]);
+        let recorded = record(case.name);
+        let mut command = Command::new(&ffmpeg);
+        command.args(["-v", "error", "-i"]).arg(recorded.playlist()).args(["-f", "null", "-"]);
         let output = run(&mut command);
         let said = String::from_utf8_lossy(&output.stderr);
         // Where the input's counters break, ffmpeg calls the packets corrupt.
@@ -287,28 +253,17 @@ fn ffmpeg_plays_the_whole_playlist() {
 
 #[test]
 fn a_browser_plays_from_start_to_end() {
-    if !has("browser") {
-        return;
-    }
+    let Some(_) = tool("chromium") else { return };
     for case in CASES.iter().filter(|case| case.in_browser) {
-        let recording = record(case.name);
-        let mut command = Command::new("node");
-        command.arg(tool("play.mjs")).arg(&recording.playlist).env("TAPELINE_NODE_MODULES", modules());
-        let report: serde_json::Value = serde_json::from_str(&stdout_of(&mut command)).unwrap();
+        let Some(mut node) = node("play.mjs", "hls.js") else { return };
+        let recorded = record(case.name);
+        let said = stdout_of(node.arg(recorded.playlist()));
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
         assert_eq!(report["ended"], true, "{}: {report}", case.name);
-        assert_eq!(report["fragments"], recording.segments.len(), "{}: {report}", case.name);
-        let seconds = recording.millis as f64 / 1000.0;
+        assert_eq!(report["fragments"], recorded.recording.segments.len(), "{}: {report}", case.name);
+        let seconds = recorded.recording.millis() as f64 / 1000.0;
         let played = report["duration"].as_f64().unwrap();
         // Audio ends up to a PES packet later than the pictures.
         assert!((played - seconds).abs() < 0.75, "{}: {played} instead of {seconds}: {report}", case.name);
-    }
-}
-
-#[test]
-fn borders_are_marked_where_times_or_parameters_break_and_nowhere_else() {
-    for (name, expected) in
-        [("h264_aac", 0), ("pts_wrap", 0), ("size_change", 1), ("clock_jump", 1), ("pmt_change", 1)]
-    {
-        assert_eq!(record(name).discontinuities, expected, "{name}");
     }
 }

@@ -127,10 +127,18 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let ended = session.output.finish().await;
     let stopped = recorder.stop().await;
     session.show_events(&mut progress);
-    let summary = stopped?;
-    progress.finish(&summary, &store.to_string());
-    // Only now: what was recorded before the input failed is complete.
-    fed.and(ended).map_err(|error| error.context(source.describe()))
+    let input = fed.and(ended).map_err(|error| error.context(source.describe()));
+    match (stopped, input) {
+        // What was recorded before the input failed is complete.
+        (Ok(summary), input) => {
+            progress.finish(&summary, &store.to_string());
+            input
+        }
+        (Err(stopped), Ok(())) => Err(stopped),
+        // What ended the uploading ends the input too, and is told once.
+        (Err(stopped), Err(input)) if stopped.report().contains(input.message()) => Err(stopped),
+        (Err(stopped), Err(input)) => Err(stopped.context(input.report())),
+    }
 }
 
 /// What the loop works with.
