@@ -393,6 +393,28 @@ fn a_packet_lost_in_a_pes_packet_costs_only_itself() {
     assert_eq!((outcome.notes.continuity_errors, outcome.notes.torn_pes), (1, 0));
 }
 
+/// Where a start is lost as well, the length declared before says nothing of what follows.
+#[test]
+fn a_start_that_is_lost_does_not_end_its_packet_early() {
+    let mut mux = Mux::program(AV);
+    feed(&mut mux, 0..2);
+    let sound = |at| Pes::audio(at, adts(3, 1_000));
+    let first = mux.pes_packets(&sound(2 * SECOND - 9_000));
+    let second = mux.pes_packets(&sound(2 * SECOND));
+    mux.send(first.iter().copied().chain(second[..4].iter().copied()));
+    // The end of the first and the begin of the second.
+    let lost = mux.packets.len() - 6;
+    mux.packets.drain(lost..lost + 3);
+    mux.pes(&Pes::video(2 * SECOND, key(0, 300)));
+    mux.send(second[4..].iter().copied());
+    feed(&mut mux, 3..4);
+    let outcome = slice(rules(), &mux.bytes());
+    assert_eq!(outcome.starts(), [0, 2_000]);
+    let next = outcome.segments[1].packets();
+    let sound = next.iter().find(|packet| pid(packet) == AUDIO).unwrap();
+    assert!(starts(sound), "the rest stays in the old segment");
+}
+
 /// A PES packet may go without a stamp. The program clock, which runs well before the decoding time, is no
 /// stamp.
 #[test]
