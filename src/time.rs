@@ -165,6 +165,13 @@ impl Pts33 {
     }
 }
 
+impl Add<MediaSpan> for Pts33 {
+    type Output = Self;
+    fn add(self, span: MediaSpan) -> Self {
+        Self((self.0 as i64 + span.0 % Self::MODULUS).rem_euclid(Self::MODULUS) as u64)
+    }
+}
+
 /// A point in wall-clock time: UTC milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct WallTime(i64);

@@ -35,7 +35,8 @@ impl Appender {
         self.len
     }
 
-    /// Appends the packet at `offset` of `buffer`.
+    /// Appends the packet at `offset` of `buffer`. A slice that begins where its buffer does is not the same
+    /// buffer: it ends earlier.
     #[inline]
     pub fn packet(&mut self, buffer: &Bytes, offset: usize) {
         self.len += PACKET_LEN as u64;
@@ -95,6 +96,15 @@ impl Appender {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slice_at_the_begin_of_a_buffer_is_not_the_buffer() {
+        let buffer = Bytes::from(vec![7; 2 * PACKET_LEN]);
+        let mut appender = Appender::default();
+        appender.packet(&buffer.slice(..PACKET_LEN), 0);
+        appender.packet(&buffer, PACKET_LEN);
+        assert_eq!(appender.take().concat(), buffer);
+    }
 
     #[test]
     fn neighbours_stay_one_slice_and_the_order_is_kept() {

@@ -31,6 +31,8 @@ pub(super) struct Candidate {
     pes: Vec<u8>,
     header: Option<PesHeader>,
     discontinuity: bool,
+    /// Counter of the unit's latest packet, and whether the unit began in it.
+    latest: (u8, bool),
     held: Vec<Bytes>,
 }
 
@@ -41,6 +43,7 @@ impl Candidate {
             pes: Vec::new(),
             header: None,
             discontinuity: false,
+            latest: (0, false),
             held: Vec::new(),
         }
     }
@@ -55,6 +58,7 @@ impl Candidate {
     pub fn begin(&mut self, packet: Packet<'_>, held: impl FnOnce() -> Bytes) -> Option<Decided> {
         self.probe.reset();
         self.discontinuity = packet.discontinuity();
+        self.latest = (packet.continuity_counter(), true);
         let payload = packet.payload();
         self.header = match PesHeader::parse(payload) {
             ParsedPes::Header(header) => Some(header),
@@ -72,7 +76,12 @@ impl Candidate {
         None
     }
 
-    /// Holds a packet of another PID.
+    /// Whether the packet is the unit's latest one, sent again.
+    pub fn repeats(&self, packet: Packet<'_>) -> bool {
+        self.latest == (packet.continuity_counter(), packet.unit_start())
+    }
+
+    /// Holds a packet of another PID, or one that brings nothing new.
     pub fn hold(&mut self, packet: Bytes) -> Option<Decided> {
         self.held.push(packet);
         (self.held.len() * PACKET_LEN >= MAX_HELD_BYTES).then(|| self.conclude())
@@ -82,6 +91,7 @@ impl Candidate {
     pub fn go_on(&mut self, packet: Bytes) -> Option<Decided> {
         if let Some(packet) = Packet::at(&packet, 0) {
             self.pes.extend_from_slice(packet.payload());
+            self.latest = (packet.continuity_counter(), false);
         }
         if self.header.is_none() {
             match PesHeader::parse(&self.pes) {

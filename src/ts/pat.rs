@@ -1,6 +1,8 @@
 //! Program association table: which programs there are and where their maps are
 //! (ISO/IEC 13818-1, 2.4.4.3).
 
+use std::collections::BTreeMap;
+
 use super::packet::{Packet, Pid};
 use super::psi::SectionHeader;
 
@@ -30,8 +32,8 @@ const TABLE_ID: u8 = 0;
 #[derive(Debug, Default)]
 pub(super) struct PatBuilder {
     pat: Pat,
-    /// A bit for each section seen.
-    seen: [u64; 4],
+    /// The CRC of each section seen, by its number.
+    seen: BTreeMap<u8, u32>,
 }
 
 impl PatBuilder {
@@ -42,15 +44,17 @@ impl PatBuilder {
         if header.table_id != TABLE_ID || !header.current {
             return None;
         }
-        if (header.extension, header.version) != (self.pat.stream_id, self.pat.version) {
+        let (_, &crc) = section.split_last_chunk()?;
+        let crc = u32::from_be_bytes(crc);
+        let known = self.seen.get(&header.number).copied();
+        let same_table = (header.extension, header.version) == (self.pat.stream_id, self.pat.version);
+        // Where one multiplexer follows another, tables differ under one version.
+        if !same_table || known.is_some_and(|known| known != crc) {
             *self = Self::default();
             self.pat.stream_id = header.extension;
             self.pat.version = header.version;
         }
-        let (word, bit) = (usize::from(header.number / 64), 1u64 << (header.number % 64));
-        let known = self.seen.get_mut(word)?;
-        if *known & bit == 0 {
-            *known |= bit;
+        if self.seen.insert(header.number, crc).is_none() {
             let (entries, _) = body.as_chunks::<4>();
             for &[a, b, c, d] in entries {
                 let number = u16::from_be_bytes([a, b]);
@@ -60,8 +64,7 @@ impl PatBuilder {
                 }
             }
         }
-        let complete = (0..=header.last_number)
-            .all(|n| self.seen.get(usize::from(n / 64)).is_some_and(|word| word >> (n % 64) & 1 != 0));
+        let complete = (0..=header.last_number).all(|number| self.seen.contains_key(&number));
         complete.then_some(&self.pat)
     }
 }

@@ -3,36 +3,27 @@
 //! Bytes go in, in chunks of any size; [`Split`]s come out: bytes of the open segment, and the marks
 //! where segments end and begin. Every segment begins with PAT and PMT, then the unit it was cut at.
 //! Packets are passed through as they are; no byte of an elementary stream of the chosen program is
-//! lost, repeated or reordered from its first unit on.
-//!
-//! At a cut each PID stays in the old segment until its open PES packet (or section) ends; meanwhile the
-//! others' packets wait for the next segment, in memory, for at most a second of media or 1 MiB. Then the
-//! rest is divided and counted as torn. ISO/IEC 13818-1.
+//! lost, repeated or reordered from its first unit on. ISO/IEC 13818-1.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::appender::Appender;
 use super::candidate::{Candidate, Decided, by_indicator};
 use super::framer::Framer;
 use super::notes::Notes;
 use super::packet::{PACKET_LEN, Packet, Pid};
 use super::pmt::Pmt;
+use super::program::{Program, Route};
+use super::segments::{Piece, Segments};
 use super::stream_type::StreamKind;
 use super::tables::{TableNews, Tables};
-use super::track::{Continuity, Track, TrackKind};
-use crate::media::{Cutter, Placement, RandomAccess, UnitFacts, UnitStart, VideoCodec};
+use super::track::{Continuity, TrackKind};
+use crate::media::{Cutter, Placement, RandomAccess, UnitFacts, UnitStart};
 use crate::time::{MediaSpan, Pts33};
 
-/// Bytes that may wait for open PES packets to end.
-const MAX_WAITING_BYTES: u64 = 1024 * 1024;
-/// Media time that open PES packets may take to end.
-const MAX_WAITING_TIME: MediaSpan = MediaSpan::from_secs(1);
 /// Bytes kept of a stream whose map has not come yet.
 const MAX_EARLY_BYTES: usize = 1024 * 1024;
-/// PIDs of one program that are followed; more are dropped.
-const MAX_TRACKS: usize = 0xf0;
 /// A unit of a stream without dependent units.
 const KEY_UNIT: UnitFacts = UnitFacts { random_access: RandomAccess::Key, video_format: None };
 
@@ -54,29 +45,12 @@ pub enum Split {
     Sealed,
 }
 
-/// Where a PID's packets go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route {
-    Foreign,
-    Null,
-    Pat,
-    Pmt,
-    Track(u8),
-}
-
-/// The next segment while the old one still has open PES packets, or while it is not yet known with
-/// which unit it begins.
+/// The program's clock, for units of the lead that show no time stamp.
 #[derive(Debug, Default)]
-struct Ahead {
-    bytes: Appender,
-    /// The cutter has chosen the unit; only open PES packets hold up the border.
-    decided: bool,
-    /// Decoding time of that unit.
-    since: Option<Pts33>,
-    /// PIDs whose open PES packets are waited for.
-    waiting: usize,
-    /// Whether packets of a stream are in it, not only tables.
-    used: bool,
+struct ProgramClock {
+    latest: Option<Pts33>,
+    /// How far the lead's decoding times are after the clock: 0 until one was seen.
+    lag: MediaSpan,
 }
 
 /// The splitter's state. See the [module](self).
@@ -84,44 +58,28 @@ struct Ahead {
 pub struct Splitter {
     framer: Framer,
     tables: Tables,
-    routes: Box<[Route; Pid::COUNT]>,
-    tracks: Vec<Track>,
-    /// The track whose units decide.
-    lead: Option<usize>,
+    program: Program,
     candidate: Option<Candidate>,
-    pcr_pid: Option<Pid>,
-    last_pcr: Option<Pts33>,
+    clock: ProgramClock,
     /// Packets that came before the program's map; replayed once it is known.
     early: VecDeque<Bytes>,
-    /// Whether a segment is open.
-    open: bool,
-    segment: Appender,
-    ahead: Option<Ahead>,
-    out: VecDeque<Split>,
+    segments: Segments,
     notes: Notes,
 }
 
 impl Splitter {
     /// A splitter at the begin of a stream.
     pub fn new(options: SplitterOptions) -> Self {
-        let mut splitter = Self {
+        Self {
             framer: Framer::default(),
             tables: Tables::new(options.program),
-            routes: Box::new([Route::Foreign; Pid::COUNT]),
-            tracks: Vec::new(),
-            lead: None,
+            program: Program::new(),
             candidate: None,
-            pcr_pid: None,
-            last_pcr: None,
+            clock: ProgramClock::default(),
             early: VecDeque::new(),
-            open: false,
-            segment: Appender::default(),
-            ahead: None,
-            out: VecDeque::new(),
+            segments: Segments::default(),
             notes: Notes::default(),
-        };
-        splitter.lay_routes();
-        splitter
+        }
     }
 
     /// Takes the next bytes of the stream.
@@ -129,12 +87,12 @@ impl Splitter {
         let mut framer = std::mem::take(&mut self.framer);
         framer.push(chunk, |buffer, offset| self.accept(buffer, offset, cutter));
         self.framer = framer;
-        self.give_out();
+        self.segments.give_out();
     }
 
     /// The next piece of output. All that a `push` decided can be pulled after it.
     pub fn pull(&mut self) -> Option<Split> {
-        self.out.pop_front()
+        self.segments.pull()
     }
 
     /// Ends the open segment now, though its PES packets may go on: the input has been silent for long.
@@ -142,15 +100,10 @@ impl Splitter {
     pub fn interrupt(&mut self, cutter: &mut impl Cutter) {
         self.conclude_candidate(cutter);
         self.end_waiting();
-        if !self.open {
-            return;
+        if self.segments.is_open() {
+            self.segments.interrupt(&mut self.program.tracks);
+            self.drop_retired();
         }
-        self.give_out();
-        self.out.push_back(Split::Sealed);
-        self.open = false;
-        self.tracks.iter_mut().for_each(|track| track.torn = track.is_open());
-        self.begin_ahead();
-        self.tracks.iter_mut().for_each(|track| track.ahead = true);
     }
 
     /// Takes what can still be told from the last bytes and ends the open segment.
@@ -162,14 +115,11 @@ impl Splitter {
             self.change_tracks(cutter);
         }
         self.conclude_candidate(cutter);
-        if self.ahead.as_ref().is_some_and(|ahead| !ahead.decided && ahead.used) {
+        if self.segments.lacks_unit() {
             self.cut_without_unit(cutter);
         }
         self.end_waiting();
-        self.give_out();
-        if std::mem::take(&mut self.open) {
-            self.out.push_back(Split::Sealed);
-        }
+        self.segments.finish();
     }
 
     /// Counted oddities so far.
@@ -195,71 +145,64 @@ impl Splitter {
     }
 
     fn accept(&mut self, buffer: &Bytes, offset: usize, cutter: &mut impl Cutter) {
-        let Some(packet) = Packet::at(buffer, offset) else { return };
-        if self.go_on(packet, buffer, offset) {
+        let Some(piece) = Piece::at(buffer, offset) else { return };
+        if self.go_on(piece) {
             return;
         }
-        let route = self.routes[packet.pid().index()];
-        if self.tables.pmt().is_none() && matches!(route, Route::Foreign) {
-            return self.wait_for_map(buffer.slice(offset..offset + PACKET_LEN), cutter);
-        }
-        match route {
-            Route::Null => {
-                self.notes.packets += 1;
-                self.notes.null_packets += 1;
-            }
+        match self.program.route(piece.packet.pid()) {
+            Route::Foreign if self.tables.pmt().is_none() => self.wait_for_map(piece.packet, cutter),
             Route::Foreign => {
                 self.notes.packets += 1;
                 self.notes.foreign_packets += 1;
             }
-            _ if self.is_holding() => {
-                let held = buffer.slice(offset..offset + PACKET_LEN);
-                self.hold(packet, held, cutter);
+            Route::Null => {
+                self.notes.packets += 1;
+                self.notes.null_packets += 1;
             }
-            route => self.dispatch(route, packet, buffer, offset, cutter),
+            _ if self.is_holding() => self.hold(piece, cutter),
+            route => self.dispatch(route, piece, cutter),
         }
     }
 
-    fn dispatch(
-        &mut self,
-        route: Route,
-        packet: Packet<'_>,
-        buffer: &Bytes,
-        offset: usize,
-        cutter: &mut impl Cutter,
-    ) {
+    fn dispatch(&mut self, route: Route, piece: Piece<'_>, cutter: &mut impl Cutter) {
+        let packet = piece.packet;
         self.notes.packets += 1;
-        if packet.transport_error() {
-            self.notes.transport_errors += 1;
-        }
+        self.notes.transport_errors += u64::from(packet.transport_error());
         match route {
             Route::Pat => self.on_pat(packet),
             Route::Pmt => self.on_pmt(packet, cutter),
-            Route::Track(index) => self.on_track(usize::from(index), packet, buffer, offset, cutter),
+            Route::Track(_) => self.on_track(piece, cutter),
             Route::Foreign | Route::Null => {}
+        }
+        if self.segments.is_overfull() {
+            self.end_waiting();
+            if self.segments.lacks_unit() {
+                self.cut_without_unit(cutter);
+            }
         }
     }
 
     /// The short way for what nearly every packet is: a plain piece in the middle of a unit, the next in its
     /// track's count, while nothing is decided or waited for. Does nothing to any other packet.
     #[inline]
-    fn go_on(&mut self, packet: Packet<'_>, buffer: &Bytes, offset: usize) -> bool {
-        if !packet.is_plain() || !self.open || self.ahead.is_some() || self.is_holding() {
+    fn go_on(&mut self, piece: Piece<'_>) -> bool {
+        let packet = piece.packet;
+        if !packet.is_plain() || !self.segments.is_settled() || self.is_holding() {
             return false;
         }
-        let Route::Track(index) = self.routes[packet.pid().index()] else { return false };
-        let Some(track) = self.tracks.get_mut(usize::from(index)) else { return false };
+        let Some(track) = self.program.track(packet.pid()) else { return false };
         if !track.go_on(packet.continuity_counter()) {
             return false;
         }
         self.notes.packets += 1;
-        self.segment.packet(buffer, offset);
+        self.segments.append(piece);
         true
     }
 
     /// A stream that is joined may show its map late, after packets that a segment could begin with.
-    fn wait_for_map(&mut self, packet: Bytes, cutter: &mut impl Cutter) {
-        self.early.push_back(packet);
+    fn wait_for_map(&mut self, packet: Packet<'_>, cutter: &mut impl Cutter) {
+        // A copy: a slice would keep all of its buffer, of which null packets may be the most.
+        self.early.push_back(Bytes::copy_from_slice(packet.bytes()));
         if self.early.len() * PACKET_LEN < MAX_EARLY_BYTES {
             return;
         }
@@ -271,20 +214,15 @@ impl Splitter {
         self.notes.foreign_packets += 1;
     }
 
-    fn replay_early(&mut self, cutter: &mut impl Cutter) {
-        for packet in std::mem::take(&mut self.early) {
-            self.accept(&packet, 0, cutter);
-        }
-    }
-
     fn on_pat(&mut self, packet: Packet<'_>) {
-        match self.tables.push_pat(packet) {
-            TableNews::Nothing => {}
-            TableNews::Moved => {
-                self.lay_routes();
-                self.write_pat();
-            }
-            _ => self.write_pat(),
+        let news = self.tables.push_pat(packet);
+        if news == TableNews::Nothing {
+            return;
+        }
+        self.write_pat();
+        if news == TableNews::Moved {
+            self.program.map_at(self.tables.map_pid());
+            self.write_pmt();
         }
     }
 
@@ -296,22 +234,14 @@ impl Splitter {
         }
     }
 
-    fn on_track(
-        &mut self,
-        index: usize,
-        packet: Packet<'_>,
-        buffer: &Bytes,
-        offset: usize,
-        cutter: &mut impl Cutter,
-    ) {
-        let Some(track) = self.tracks.get_mut(index) else { return };
-        if packet.scrambled() {
-            self.notes.scrambled_packets += 1;
-        }
-        if self.pcr_pid == Some(track.pid)
-            && let Some(pcr) = packet.pcr()
-        {
-            self.last_pcr = Some(pcr);
+    fn on_track(&mut self, piece: Piece<'_>, cutter: &mut impl Cutter) {
+        let (packet, pid) = (piece.packet, piece.packet.pid());
+        self.program.hand_over(packet);
+        let (lead, is_clock) = (self.program.leads(pid), self.program.is_clock(pid));
+        let Some(track) = self.program.track(pid) else { return };
+        self.notes.scrambled_packets += u64::from(packet.scrambled());
+        if is_clock {
+            self.clock.latest = packet.pcr().or(self.clock.latest);
         }
         let continuity = track.count(packet);
         match continuity {
@@ -321,35 +251,29 @@ impl Splitter {
         }
         let duplicate = continuity == Continuity::Duplicate;
         if packet.unit_start() && packet.has_payload() && !duplicate {
-            let lead = self.lead == Some(index);
             match track.kind {
                 TrackKind::Pes(StreamKind::Video(_)) if lead => {
                     let decided = match &mut self.candidate {
-                        Some(candidate) if !packet.scrambled() => {
-                            candidate.begin(packet, || buffer.slice(offset..offset + PACKET_LEN))
-                        }
+                        Some(candidate) if !packet.scrambled() => candidate.begin(packet, || held(piece)),
                         _ => Some(by_indicator(packet)),
                     };
                     // Nothing decided: the packet is held.
                     let Some(decided) = decided else { return };
-                    self.decide(packet.pid(), lead, &decided, false, cutter);
+                    self.decide(pid, lead, &decided, false, cutter);
                 }
                 TrackKind::Pes(StreamKind::Audio(codec)) => {
                     let decided = Decided { facts: KEY_UNIT, ..by_indicator(packet) };
                     let changed = track.audio_changed(codec, &decided, packet);
-                    self.decide(packet.pid(), lead, &decided, changed, cutter);
+                    self.decide(pid, lead, &decided, changed, cutter);
                 }
                 TrackKind::Pes(StreamKind::Data) if lead => {
                     let decided = Decided { facts: KEY_UNIT, ..by_indicator(packet) };
-                    self.decide(packet.pid(), lead, &decided, false, cutter);
+                    self.decide(pid, lead, &decided, false, cutter);
                 }
                 _ => {}
             }
         }
-        self.place(packet, duplicate, buffer, offset);
-        if self.ahead.as_ref().is_some_and(|ahead| !ahead.decided && ahead.bytes.len() > MAX_WAITING_BYTES) {
-            self.cut_without_unit(cutter);
-        }
+        self.place(piece, duplicate);
     }
 
     // Key frames: packets held back until it is known.
@@ -358,17 +282,18 @@ impl Splitter {
         self.candidate.as_ref().is_some_and(Candidate::is_open)
     }
 
-    fn hold(&mut self, packet: Packet<'_>, held: Bytes, cutter: &mut impl Cutter) {
-        let on_lead = match self.routes[packet.pid().index()] {
-            Route::Track(index) => self.lead == Some(usize::from(index)) && packet.has_payload(),
-            _ => false,
-        };
-        if on_lead && packet.unit_start() {
-            self.conclude_candidate(cutter);
-            return self.accept(&held, 0, cutter);
-        }
+    fn hold(&mut self, piece: Piece<'_>, cutter: &mut impl Cutter) {
+        let packet = piece.packet;
+        let on_lead = self.program.leads(packet.pid()) && packet.has_payload();
         let Some(candidate) = &mut self.candidate else { return };
-        let decided = if on_lead { candidate.go_on(held) } else { candidate.hold(held) };
+        let decided = if !on_lead || candidate.repeats(packet) {
+            candidate.hold(held(piece))
+        } else if packet.unit_start() {
+            self.conclude_candidate(cutter);
+            return self.accept(piece.buffer, piece.offset, cutter);
+        } else {
+            candidate.go_on(held(piece))
+        };
         if let Some(decided) = decided {
             self.release(&decided, cutter);
         }
@@ -386,9 +311,9 @@ impl Splitter {
     fn release(&mut self, decided: &Decided, cutter: &mut impl Cutter) {
         let held = self.candidate.as_mut().map(Candidate::release).unwrap_or_default();
         let Some((first, rest)) = held.split_first() else { return };
-        if let Some(packet) = Packet::at(first, 0) {
-            self.decide(packet.pid(), true, decided, false, cutter);
-            self.place(packet, false, first, 0);
+        if let Some(piece) = Piece::at(first, 0) {
+            self.decide(piece.packet.pid(), true, decided, false, cutter);
+            self.place(piece, false);
         }
         for packet in rest {
             self.accept(packet, 0, cutter);
@@ -406,31 +331,30 @@ impl Splitter {
         cutter: &mut impl Cutter,
     ) {
         let header = decided.header;
-        let pts = header.and_then(|header| header.pts);
-        // A scrambled stream shows no time stamps; its clock does.
-        let pts = if lead { pts.or(self.last_pcr) } else { pts };
+        let mut pts = header.and_then(|header| header.pts);
+        let mut dts = header.and_then(|header| header.dts).or(pts);
+        if lead {
+            // A scrambled stream shows no time stamps; its clock does.
+            dts = self.clock.stamp(dts);
+            pts = pts.or(dts);
+        }
         let unit = UnitStart {
             lead,
             pts,
-            dts: header.and_then(|header| header.dts).or(pts),
+            dts,
             random_access: decided.facts.random_access,
             video_format: decided.facts.video_format,
             audio_changed,
             discontinuity: decided.discontinuity,
-            tracks_changed: self.open && self.ahead.as_ref().is_some_and(|ahead| !ahead.decided),
-            segment_bytes: self.segment_bytes(),
+            tracks_changed: self.segments.must_cut(),
+            segment_bytes: self.segments.len(),
         };
-        if lead && self.waited_too_long(unit.dts) {
+        if self.segments.waited_too_long(pid, dts) {
             self.end_waiting();
         }
         if cutter.at_unit(&unit) == Placement::Cut {
-            self.cut(Some(pid), unit.dts);
+            self.cut(Some(pid), dts);
         }
-    }
-
-    fn segment_bytes(&self) -> u64 {
-        let decided = self.ahead.as_ref().filter(|ahead| ahead.decided || !self.open);
-        decided.map_or(self.segment.len(), |ahead| ahead.bytes.len())
     }
 
     /// Cuts though no unit has come to cut at: what waits must not wait longer.
@@ -444,81 +368,39 @@ impl Splitter {
             audio_changed: false,
             discontinuity: false,
             tracks_changed: true,
-            segment_bytes: self.segment_bytes(),
+            segment_bytes: self.segments.len(),
         };
         if cutter.at_unit(&unit) == Placement::Cut {
             self.cut(None, None);
         }
     }
 
-    /// Begins a segment with the unit that begins now on track `by`.
+    /// Begins a segment with the unit that begins now on the PID `by`.
     fn cut(&mut self, by: Option<Pid>, dts: Option<Pts33>) {
-        if self.ahead.as_ref().is_some_and(|ahead| ahead.decided) {
-            self.end_waiting();
-        }
-        if !self.open && self.ahead.is_none() {
-            self.open = true;
-            self.segment = Appender::default();
-            self.out.push_back(Split::Opened);
-            self.write_pat();
-            self.write_pmt();
-            return;
-        }
-        if self.ahead.is_none() {
-            self.begin_ahead();
-        }
-        let mut waiting = 0;
-        for track in &mut self.tracks {
-            if !track.ahead && !track.retired {
-                track.ahead = by == Some(track.pid) || !track.is_open();
-                waiting += usize::from(!track.ahead);
-            }
-        }
-        if let Some(ahead) = &mut self.ahead {
-            ahead.decided = true;
-            ahead.since = dts;
-            ahead.waiting = waiting;
-        }
-        if waiting == 0 {
+        // An earlier border that is still waited for.
+        self.end_waiting();
+        if self.segments.cut(by, dts, &mut self.program.tracks, &mut self.tables) {
             self.end_waiting();
         }
     }
 
-    fn begin_ahead(&mut self) {
-        self.ahead = Some(Ahead::default());
-        self.write_pat();
-        self.write_pmt();
-    }
-
-    fn waited_too_long(&self, now: Option<Pts33>) -> bool {
-        let since = self.ahead.as_ref().filter(|ahead| ahead.decided).and_then(|ahead| ahead.since);
-        matches!((since, now), (Some(since), Some(now)) if now.since(since).abs() > MAX_WAITING_TIME)
-    }
-
-    /// Makes the segment ahead the open one, whether or not PES packets are still open in the old one.
     fn end_waiting(&mut self) {
-        if !self.ahead.as_ref().is_some_and(|ahead| ahead.decided) {
-            return;
-        }
-        let Some(ahead) = self.ahead.take() else { return };
-        let old = std::mem::replace(&mut self.segment, ahead.bytes);
-        let tail = { old }.take();
-        self.out.extend(tail.into_iter().map(Split::Bytes));
-        if self.open {
-            self.out.push_back(Split::Sealed);
-        }
-        self.out.push_back(Split::Opened);
-        self.open = true;
-        for track in &mut self.tracks {
-            track.torn |= !track.ahead && track.is_open();
-            track.ahead = false;
-        }
-        if self.tracks.iter().any(|track| track.retired) {
+        self.segments.end_waiting(&mut self.program.tracks, &mut self.tables);
+        if self.segments.is_settled() && self.program.tracks.iter().any(|track| track.retired) {
             self.drop_retired();
         }
     }
 
-    // Tracks.
+    #[inline]
+    fn place(&mut self, piece: Piece<'_>, duplicate: bool) {
+        // Looked up anew: a decision may have dropped tracks.
+        let Some(track) = self.program.track(piece.packet.pid()) else { return };
+        if self.segments.place(piece, duplicate, track, &mut self.tables, &mut self.notes) {
+            self.end_waiting();
+        }
+    }
+
+    // Tables.
 
     /// The PMT describes other streams. Packets of new ones wait for the segment that begins with the next
     /// unit of the lead; the others go on in the open one until then.
@@ -526,171 +408,51 @@ impl Splitter {
         self.conclude_candidate(cutter);
         self.end_waiting();
         let Some(pmt) = self.tables.pmt() else { return };
-        let mut wanted: Vec<(Pid, TrackKind)> = Vec::new();
-        for stream in &pmt.streams {
-            let kind = match stream.kind {
-                StreamKind::Sections => TrackKind::Sections,
-                kind => TrackKind::Pes(kind),
-            };
-            wanted.push((stream.pid, kind));
-        }
-        self.pcr_pid = pmt.pcr_pid;
-        for (pid, kind) in pmt
-            .pcr_pid
-            .map(|pid| (pid, TrackKind::Clock))
-            .into_iter()
-            .chain([(Pid::SDT, TrackKind::Sections)])
-        {
-            if !wanted.iter().any(|&(known, _)| known == pid) {
-                wanted.push((pid, kind));
-            }
-        }
-        let recording = self.open || self.ahead.is_some();
-        if recording && self.ahead.is_none() {
-            self.begin_ahead();
-        } else if recording {
-            self.write_pmt();
-        }
-        for track in &mut self.tracks {
-            track.retired = !wanted.contains(&(track.pid, track.kind));
-        }
-        for (pid, kind) in wanted {
-            let known = self.tracks.iter().any(|track| (track.pid, track.kind) == (pid, kind));
-            if !known && self.tracks.len() < MAX_TRACKS {
-                let mut track = Track::new(pid, kind);
-                track.ahead = recording;
-                self.tracks.push(track);
-            }
-        }
+        let recording = self.segments.is_recording();
+        self.program.adopt(pmt, recording);
         if recording {
-            self.choose_lead();
-            self.lay_routes();
+            self.write_pmt();
+            self.segments.begin_ahead();
+        }
+        if self.segments.is_open() {
+            self.candidate = self.program.lead_codec().map(Candidate::new);
         } else {
             self.drop_retired();
-            self.replay_early(cutter);
+        }
+        for packet in std::mem::take(&mut self.early) {
+            self.accept(&packet, 0, cutter);
         }
     }
 
     fn drop_retired(&mut self) {
-        self.tracks.retain(|track| !track.retired);
-        self.choose_lead();
-        self.lay_routes();
-    }
-
-    fn choose_lead(&mut self) {
-        let rank = |track: &Track| match track.kind {
-            TrackKind::Pes(StreamKind::Video(_)) => 0,
-            TrackKind::Pes(StreamKind::Audio(_)) => 1,
-            TrackKind::Pes(StreamKind::Data) => 2,
-            TrackKind::Pes(StreamKind::Sections) | TrackKind::Sections | TrackKind::Clock => 3,
-        };
-        let live = self.tracks.iter().enumerate().filter(|(_, track)| !track.retired && rank(track) < 3);
-        self.lead = live.min_by_key(|(_, track)| rank(track)).map(|(index, _)| index);
-        let codec = self.lead.and_then(|index| self.tracks.get(index)).and_then(|track| match track.kind {
-            TrackKind::Pes(StreamKind::Video(codec)) => codec,
-            _ => None,
-        });
-        self.candidate = codec.map(|codec: VideoCodec| Candidate::new(codec));
-    }
-
-    fn lay_routes(&mut self) {
-        self.routes.fill(Route::Foreign);
-        for (index, track) in (0u8..).zip(&self.tracks) {
-            // A PID that changed its kind belongs to the newer track.
-            self.routes[track.pid.index()] = Route::Track(index);
-        }
-        self.routes[Pid::NULL.index()] = Route::Null;
-        if let Some(pid) = self.tables.map_pid() {
-            self.routes[pid.index()] = Route::Pmt;
-        }
-        self.routes[Pid::PAT.index()] = Route::Pat;
-    }
-
-    // Packets into segments.
-
-    #[inline]
-    fn place(&mut self, packet: Packet<'_>, duplicate: bool, buffer: &Bytes, offset: usize) {
-        // Looked up anew: a decision may have dropped tracks.
-        let Route::Track(index) = self.routes[packet.pid().index()] else { return };
-        let Some(track) = self.tracks.get_mut(usize::from(index)) else { return };
-        let starts = packet.unit_start() && packet.has_payload() && !duplicate;
-        if !self.open && self.ahead.is_none() {
-            self.notes.packets_before_start += 1;
-            return;
-        }
-        if !track.started {
-            if !starts {
-                self.notes.packets_before_start += 1;
-                return;
-            }
-            track.started = true;
-        }
-        if track.torn {
-            self.notes.torn_pes += u64::from(!starts && track.is_open());
-            track.torn = false;
-        }
-        let waiting = self.ahead.as_ref().is_some_and(|ahead| ahead.decided);
-        if waiting && starts && !track.ahead && !track.retired {
-            track.ahead = true;
-            if let Some(ahead) = &mut self.ahead {
-                ahead.waiting -= 1;
-            }
-        }
-        if !duplicate {
-            track.follow(packet);
-        }
-        match &mut self.ahead {
-            None => self.segment.packet(buffer, offset),
-            Some(ahead) if track.ahead => {
-                ahead.bytes.packet(buffer, offset);
-                ahead.used = true;
-            }
-            Some(ahead) => {
-                self.segment.packet(buffer, offset);
-                if waiting && !track.is_open() && !track.retired {
-                    track.ahead = true;
-                    ahead.waiting -= 1;
-                }
-            }
-        }
-        if let Some(ahead) = &self.ahead
-            && ahead.decided
-            && (ahead.waiting == 0 || ahead.bytes.len() > MAX_WAITING_BYTES)
-        {
-            self.end_waiting();
-        }
+        self.program.drop_retired();
+        self.candidate = self.program.lead_codec().map(Candidate::new);
     }
 
     fn write_pat(&mut self) {
-        let Some(target) = target(self.open, &mut self.segment, &mut self.ahead) else { return };
-        for packet in self.tables.stamp_pat() {
-            Packet::at(packet, 0).into_iter().for_each(|packet| target.copy(packet));
+        if let Some(target) = self.segments.table_target() {
+            self.tables.write_pat(target);
         }
     }
 
     fn write_pmt(&mut self) {
-        let Some(target) = target(self.open, &mut self.segment, &mut self.ahead) else { return };
-        for packet in self.tables.stamp_pmt() {
-            Packet::at(packet, 0).into_iter().for_each(|packet| target.copy(packet));
-        }
-    }
-
-    fn give_out(&mut self) {
-        if self.open {
-            let bytes = self.segment.take();
-            self.out.extend(bytes.into_iter().map(Split::Bytes));
+        if let Some(target) = self.segments.table_target() {
+            self.tables.write_pmt(target);
         }
     }
 }
 
-/// Tables switch to the next segment at once; before the first there is nowhere to write them.
-fn target<'a>(
-    open: bool,
-    segment: &'a mut Appender,
-    ahead: &'a mut Option<Ahead>,
-) -> Option<&'a mut Appender> {
-    match ahead {
-        Some(ahead) => Some(&mut ahead.bytes),
-        None => open.then_some(segment),
+impl ProgramClock {
+    /// The lead's decoding time: its own, else by the clock, as far after it as the latest one was.
+    fn stamp(&mut self, dts: Option<Pts33>) -> Option<Pts33> {
+        let Some(clock) = self.latest else { return dts };
+        if let Some(dts) = dts {
+            self.lag = dts.since(clock);
+        }
+        Some(clock + self.lag)
     }
+}
+
+fn held(piece: Piece<'_>) -> Bytes {
+    piece.buffer.slice(piece.offset..piece.offset + PACKET_LEN)
 }

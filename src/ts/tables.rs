@@ -4,6 +4,7 @@
 //! start, a packet made here stands for it, so that one count of the continuity counter runs over all.
 //! The PAT is reduced to the chosen program; the PMT's section is the stream's own, to the byte.
 
+use super::appender::Appender;
 use super::packet::{PACKET_LEN, Packet, Pid};
 use super::pat::{PatBuilder, ProgramRef, single_program_section};
 use super::pmt::Pmt;
@@ -32,13 +33,12 @@ struct Table {
 }
 
 impl Table {
-    /// The packets with their counters filled in.
-    fn stamp(&mut self) -> &[[u8; PACKET_LEN]] {
+    fn write(&mut self, target: &mut Appender) {
         for packet in &mut self.packets {
             packet[3] = packet[3] & 0xf0 | self.counter;
             self.counter = (self.counter + 1) & 0x0f;
+            Packet::at(packet, 0).into_iter().for_each(|packet| target.copy(packet));
         }
-        &self.packets
     }
 }
 
@@ -49,6 +49,8 @@ pub(super) struct Tables {
     program: Option<ProgramRef>,
     pat_sections: SectionAssembler,
     pat_builder: PatBuilder,
+    /// `transport_stream_id` and `version_number` of the PAT.
+    pat_version: (u16, u8),
     pat: Table,
     pmt_sections: SectionAssembler,
     pmt_section: Vec<u8>,
@@ -98,15 +100,30 @@ impl Tables {
             chosen = program.map(|&program| (pat.stream_id, pat.version, program));
         });
         let Some((stream_id, version, program)) = chosen else { return news };
+        let known = self.program.replace(program) == Some(program);
+        if known && self.pat_version == (stream_id, version) {
+            return news;
+        }
+        self.pat_version = (stream_id, version);
+        // Another program is written once its own map has come.
+        if self.pmt.as_ref().is_none_or(|pmt| pmt.program == program.number) {
+            self.lay_tables(program);
+        }
+        if known {
+            return news;
+        }
+        self.pmt_sections = SectionAssembler::default();
+        TableNews::Moved
+    }
+
+    fn lay_tables(&mut self, program: ProgramRef) {
+        let (stream_id, version) = self.pat_version;
         if let Some(section) = single_program_section(stream_id, version, program) {
             self.pat.packets = packetize(Pid::PAT, &section);
         }
-        if self.program == Some(program) {
-            return news;
+        if self.pmt.is_some() {
+            self.pmt_table.packets = packetize(program.map_pid, &self.pmt_section);
         }
-        self.program = Some(program);
-        self.pmt_sections = SectionAssembler::default();
-        TableNews::Moved
     }
 
     /// Takes a packet of the map's PID.
@@ -143,22 +160,22 @@ impl Tables {
     }
 
     fn replace_pmt(&mut self, program: ProgramRef, pmt: Pmt, section: Vec<u8>) -> TableNews {
-        let same = self.pmt.as_ref().is_some_and(|old| old.same_tracks(&pmt));
+        let same = self.pmt.as_ref().is_some_and(|old| old.program == pmt.program && old.same_tracks(&pmt));
         self.damaged = None;
         self.pmt = Some(pmt);
-        self.pmt_table.packets = packetize(program.map_pid, &section);
         self.pmt_section = section;
+        self.lay_tables(program);
         if same { TableNews::Pmt } else { TableNews::Tracks }
     }
 
-    /// The PAT's packet, counted.
-    pub fn stamp_pat(&mut self) -> &[[u8; PACKET_LEN]] {
-        self.pat.stamp()
+    /// Appends the PAT.
+    pub fn write_pat(&mut self, target: &mut Appender) {
+        self.pat.write(target);
     }
 
-    /// The PMT's packets, counted.
-    pub fn stamp_pmt(&mut self) -> &[[u8; PACKET_LEN]] {
-        self.pmt_table.stamp()
+    /// Appends the PMT.
+    pub fn write_pmt(&mut self, target: &mut Appender) {
+        self.pmt_table.write(target);
     }
 }
 

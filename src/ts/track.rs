@@ -54,6 +54,8 @@ pub(super) struct Track {
     aligned: bool,
     audio_format: Option<AudioFormat>,
     last_counter: Option<u8>,
+    /// A unit began in the packet that had this counter.
+    last_started: bool,
     unit: Unit,
 }
 
@@ -70,12 +72,21 @@ impl Track {
             aligned: true,
             audio_format: None,
             last_counter: None,
+            last_started: false,
             unit: Unit::Closed,
         }
     }
 
     pub fn is_open(&self) -> bool {
         self.unit != Unit::Closed
+    }
+
+    /// Whether a packet has bytes of the unit under way: one in which another section begins may still
+    /// have the end of the one before, in front of where its pointer field points.
+    #[inline]
+    pub fn continues(&self, packet: Packet<'_>, starts: bool) -> bool {
+        let pointed = || packet.payload().first().is_some_and(|&pointer| pointer > 0);
+        self.is_open() && (!starts || self.kind == TrackKind::Sections && pointed())
     }
 
     /// Checks the continuity counter (ISO/IEC 13818-1, 2.4.3.3).
@@ -86,9 +97,11 @@ impl Track {
         }
         let counter = packet.continuity_counter();
         let last = self.last_counter.replace(counter);
+        let started = std::mem::replace(&mut self.last_started, packet.unit_start());
         match last {
             Some(last) if (last + 1) & 0x0f != counter && !packet.discontinuity() => {
-                if last == counter {
+                // An encoder that was restarted may begin with the very count that was the last.
+                if last == counter && started == packet.unit_start() {
                     return Continuity::Duplicate;
                 }
                 if let Unit::Open(remaining) = &mut self.unit {
@@ -115,6 +128,7 @@ impl Track {
             _ => return false,
         }
         self.last_counter = Some(counter);
+        self.last_started = false;
         true
     }
 
