@@ -290,7 +290,11 @@ impl Work {
         self.failed.borrow().is_some()
     }
 
+    /// The first failure is the reason; requests that it called off end as failures too.
     fn fail(&mut self, error: Error) {
+        if self.has_failed() {
+            return;
+        }
         warn!(error = %error.report(), "uploading has ended");
         self.failed.send_replace(Some(Arc::new(error)));
         self.jobs.abort_all();
