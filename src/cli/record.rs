@@ -81,6 +81,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let clock = SystemClock::shared();
     let id = recording_id(&arguments)?;
     let rules = rules(&arguments)?;
+    let prefix = Prefix::new(&arguments.prefix)
+        .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
     let start = arguments.start_time.as_deref().map(parse_date).transpose()?;
     let store_options = StoreOptions {
         endpoint: arguments.endpoint.clone(),
@@ -96,8 +98,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let store = Store::open_with(&arguments.to, &store_options)?;
     let mut options = Options {
         rules,
-        prefix: Prefix::new(&arguments.prefix)
-            .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?,
+        prefix,
         spool: arguments.spool.clone(),
         stop_patience: arguments.stop_timeout,
         clock: clock.clone(),
