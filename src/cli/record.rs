@@ -114,7 +114,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     if let Some(program) = arguments.program {
         spec = spec.program(program);
     }
-    let recorder = Recorder::start(&store, id, options).await?;
+    let started = tokio::select! {
+        started = Recorder::start(&store, id, options) => Some(started?),
+        () = signals.requested() => None,
+    };
+    let Some(recorder) = started else { return Ok(()) };
     let output = recorder.output(spec)?;
     let mut progress = Progress::new(arguments.json, source.size());
     let mut session = Session {
@@ -123,6 +127,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         events: recorder.events(),
         clock,
         output,
+        began: false,
     };
     let fed = session.feed(&mut source, &mut signals, &mut progress).await;
     let ended = session.output.finish().await;
@@ -131,7 +136,19 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let summary = stopped?;
     progress.finish(&summary, &store.to_string());
     // Only now: what was recorded before the input failed is complete.
-    fed.and(ended).map_err(|error| error.context(source.describe()))
+    let outcome = match fed {
+        // Nothing came so far, which is no fault of the input.
+        Ok(Fed::UntilStopped) if !session.began => Ok(()),
+        Ok(_) => ended,
+        Err(error) => Err(error),
+    };
+    outcome.map_err(|error| error.context(source.describe()))
+}
+
+/// How feeding ended.
+enum Fed {
+    ToTheEnd,
+    UntilStopped,
 }
 
 /// What the loop works with.
@@ -141,6 +158,8 @@ struct Session {
     events: tokio::sync::broadcast::Receiver<crate::recorder::Event>,
     clock: SharedClock,
     output: Output,
+    /// Bytes have come.
+    began: bool,
 }
 
 impl Session {
@@ -150,7 +169,7 @@ impl Session {
         source: &mut Source,
         signals: &mut StopSignals,
         progress: &mut Progress,
-    ) -> Result<()> {
+    ) -> Result<Fed> {
         let live = source.is_live();
         let mut silence = self.clock.sleep(self.silence);
         loop {
@@ -158,7 +177,7 @@ impl Session {
                 biased;
                 () = signals.requested() => {
                     progress.say("stopping");
-                    return Ok(());
+                    return Ok(Fed::UntilStopped);
                 }
                 chunk = source.next() => chunk?,
                 Ok(event) = self.events.recv() => {
@@ -172,7 +191,8 @@ impl Session {
                 }
             };
             silence = self.clock.sleep(self.silence);
-            let Some(chunk) = chunk else { return Ok(()) };
+            let Some(chunk) = chunk else { return Ok(Fed::ToTheEnd) };
+            self.began = true;
             progress.read(chunk.bytes.len());
             let mut bytes = chunk.bytes;
             while !bytes.is_empty() {
@@ -183,7 +203,7 @@ impl Session {
                     biased;
                     () = signals.requested() => {
                         progress.say("stopping");
-                        return Ok(());
+                        return Ok(Fed::UntilStopped);
                     }
                     () = self.output.ready() => {}
                 }
@@ -191,7 +211,7 @@ impl Session {
                 self.show_events(progress);
                 if !self.keep_pace(signals, progress).await {
                     progress.say("stopping");
-                    return Ok(());
+                    return Ok(Fed::UntilStopped);
                 }
             }
         }
