@@ -81,6 +81,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let clock = SystemClock::shared();
     let id = recording_id(&arguments)?;
     let rules = rules(&arguments)?;
+    let prefix = Prefix::new(&arguments.prefix)
+        .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
     let start = arguments.start_time.as_deref().map(parse_date).transpose()?;
     let store_options = StoreOptions {
         endpoint: arguments.endpoint.clone(),
@@ -96,8 +98,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let store = Store::open_with(&arguments.to, &store_options)?;
     let mut options = Options {
         rules,
-        prefix: Prefix::new(&arguments.prefix)
-            .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?,
+        prefix,
         spool: arguments.spool.clone(),
         stop_patience: arguments.stop_timeout,
         clock: clock.clone(),
@@ -113,7 +114,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     if let Some(program) = arguments.program {
         spec = spec.program(program);
     }
-    let recorder = Recorder::start(&store, id, options).await?;
+    let started = tokio::select! {
+        started = Recorder::start(&store, id, options) => Some(started?),
+        () = signals.requested() => None,
+    };
+    let Some(recorder) = started else { return Ok(()) };
     let output = recorder.output(spec)?;
     let mut progress = Progress::new(arguments.json, source.size());
     let mut session = Session {
@@ -122,12 +127,19 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         events: recorder.events(),
         clock,
         output,
+        began: false,
     };
     let fed = session.feed(&mut source, &mut signals, &mut progress).await;
     let ended = session.output.finish().await;
     let stopped = recorder.stop().await;
     session.show_events(&mut progress);
-    let input = fed.and(ended).map_err(|error| error.context(source.describe()));
+    let input = match fed {
+        // Nothing came so far, which is no fault of the input.
+        Ok(Fed::UntilStopped) if !session.began => Ok(()),
+        Ok(_) => ended,
+        Err(error) => Err(error),
+    };
+    let input = input.map_err(|error| error.context(source.describe()));
     match (stopped, input) {
         // What was recorded before the input failed is complete.
         (Ok(summary), input) => {
@@ -141,6 +153,12 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
+/// How feeding ended.
+enum Fed {
+    ToTheEnd,
+    UntilStopped,
+}
+
 /// What the loop works with.
 struct Session {
     pace: Option<Pace>,
@@ -148,6 +166,8 @@ struct Session {
     events: tokio::sync::broadcast::Receiver<crate::recorder::Event>,
     clock: SharedClock,
     output: Output,
+    /// Bytes have come.
+    began: bool,
 }
 
 impl Session {
@@ -157,7 +177,7 @@ impl Session {
         source: &mut Source,
         signals: &mut StopSignals,
         progress: &mut Progress,
-    ) -> Result<()> {
+    ) -> Result<Fed> {
         let live = source.is_live();
         let mut silence = self.clock.sleep(self.silence);
         loop {
@@ -165,7 +185,7 @@ impl Session {
                 biased;
                 () = signals.requested() => {
                     progress.say("stopping");
-                    return Ok(());
+                    return Ok(Fed::UntilStopped);
                 }
                 chunk = source.next() => chunk?,
                 Ok(event) = self.events.recv() => {
@@ -179,7 +199,8 @@ impl Session {
                 }
             };
             silence = self.clock.sleep(self.silence);
-            let Some(chunk) = chunk else { return Ok(()) };
+            let Some(chunk) = chunk else { return Ok(Fed::ToTheEnd) };
+            self.began = true;
             progress.read(chunk.bytes.len());
             let mut bytes = chunk.bytes;
             while !bytes.is_empty() {
@@ -190,7 +211,7 @@ impl Session {
                     biased;
                     () = signals.requested() => {
                         progress.say("stopping");
-                        return Ok(());
+                        return Ok(Fed::UntilStopped);
                     }
                     () = self.output.ready() => {}
                 }
@@ -198,7 +219,7 @@ impl Session {
                 self.show_events(progress);
                 if !self.keep_pace(signals, progress).await {
                     progress.say("stopping");
-                    return Ok(());
+                    return Ok(Fed::UntilStopped);
                 }
             }
         }

@@ -136,7 +136,15 @@ fn open_folder(folder: &FilePath, options: &StoreOptions) -> Result<Store> {
         return Err(invalid("the store's name is empty: write a folder or a URL"));
     }
     if options.create_folder {
-        local::create_folder(folder).map_err(fail)?;
+        local::create_folder(folder).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => fail(std::io::ErrorKind::NotADirectory.into()),
+            // Not a folder that is missing, but one that cannot be made, as in /proc.
+            std::io::ErrorKind::NotFound => {
+                invalid(format!("cannot make the folder {}; choose another", folder.display()))
+                    .with_source(error)
+            }
+            _ => fail(error),
+        })?;
     }
     let root = folder.canonicalize().map_err(fail)?;
     if !root.is_dir() {

@@ -226,12 +226,15 @@ struct Output {
     waiting: BTreeMap<u64, SealedFile>,
     /// Spool files of segments that the next publishing lists.
     listed_files: Vec<PathBuf>,
+    /// What the next publishing would come to.
+    listed: FinishedOutput,
+    /// What the store is known to hold.
     finished: FinishedOutput,
 }
 
 enum Done {
     Stored { output: usize, place: u64, name: Result<ObjectName> },
-    Published { output: usize, ended: bool, outcome: Result<()> },
+    Published { output: usize, outcome: Result<FinishedOutput> },
 }
 
 struct Work {
@@ -294,7 +297,7 @@ impl Work {
         self.failed.borrow().is_some()
     }
 
-    /// Ends the uploading. The first failure is the one that counts.
+    /// The first failure is the reason; requests that it called off end as failures too.
     fn fail(&mut self, error: Error) {
         if self.has_failed() {
             return;
@@ -308,6 +311,14 @@ impl Work {
 
     fn add(&mut self, playlist: ObjectName, header: &Header) {
         self.plan.add_output();
+        let nothing = FinishedOutput {
+            playlist: None,
+            segments: 0,
+            bytes: 0,
+            duration_millis: 0,
+            unlisted: 0,
+            complete: false,
+        };
         self.outputs.push(Output {
             playlist,
             renderer: Renderer::new(header),
@@ -315,14 +326,8 @@ impl Work {
             sealed: 0,
             waiting: BTreeMap::new(),
             listed_files: Vec::new(),
-            finished: FinishedOutput {
-                playlist: None,
-                segments: 0,
-                bytes: 0,
-                duration_millis: 0,
-                unlisted: 0,
-                complete: false,
-            },
+            listed: nothing.clone(),
+            finished: nothing,
         });
     }
 
@@ -354,7 +359,7 @@ impl Work {
         };
         let (context, file, name) = (self.context.clone(), Arc::clone(&sealed.file), sealed.name.clone());
         let span = info_span!("segment", output, segment = place);
-        let proven = self.outputs.iter().any(|output| output.finished.segments > 0);
+        let proven = self.outputs.iter().any(|output| output.listed.segments > 0);
         let job = async move {
             let name = match file.written().await {
                 Ok(()) => context.store_segment(name, file.path(), proven).await,
@@ -383,9 +388,9 @@ impl Work {
                 Error::new(ErrorKind::Internal, "a segment does not fit its playlist").with_source(error),
             );
         }
-        output.finished.segments += 1;
-        output.finished.bytes += sealed.facts.bytes;
-        output.finished.duration_millis += sealed.facts.duration_millis;
+        output.listed.segments += 1;
+        output.listed.bytes += sealed.facts.bytes;
+        output.listed.duration_millis += sealed.facts.duration_millis;
         output.listed_files.push(sealed.file.path().to_owned());
     }
 
@@ -396,10 +401,12 @@ impl Work {
             output.renderer.end();
         }
         let key = key(&self.context.options.prefix, &output.playlist);
-        output.finished.playlist = Some(key.clone());
+        output.listed.playlist = Some(key.clone());
+        output.listed.complete = ended;
+        let listed = output.listed.clone();
         let (text, created) = (output.renderer.chunks(), output.created);
         let files = std::mem::take(&mut output.listed_files);
-        let (context, segments) = (self.context.clone(), output.finished.segments);
+        let (context, segments) = (self.context.clone(), output.listed.segments);
         let span = info_span!("playlist", output = index, segments);
         let playlist = output.playlist.clone();
         let job = async move {
@@ -410,7 +417,7 @@ impl Work {
                 let _ = tokio::task::spawn_blocking(removal).await;
                 (context.notices)(Notice::Listed { playlist, segments, ended });
             }
-            Done::Published { output: index, ended, outcome }
+            Done::Published { output: index, outcome: outcome.map(|()| listed) }
         };
         self.jobs.spawn(job.instrument(span));
     }
@@ -427,10 +434,10 @@ impl Work {
                 }
                 self.plan.stored(index, place);
             }
-            Done::Published { output: index, ended, outcome: Ok(()) } => {
+            Done::Published { output: index, outcome: Ok(finished) } => {
                 if let Some(output) = self.outputs.get_mut(index) {
                     output.created = true;
-                    output.finished.complete = ended;
+                    output.finished = finished;
                 }
                 self.plan.published(index);
             }

@@ -31,6 +31,12 @@ impl Record {
         self
     }
 
+    /// Adds an option and a path.
+    pub fn arg_pair(mut self, option: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.arg(option).arg(value);
+        self
+    }
+
     /// Sets or, with `None`, takes away an environment variable.
     pub fn env(mut self, name: &str, value: Option<&str>) -> Self {
         match value {
@@ -92,8 +98,13 @@ impl Running {
 
     /// Writes all of `bytes` to its standard input, which stays open.
     pub fn write(&mut self, bytes: &[u8]) {
+        assert!(self.try_write(bytes), "the program does not read any more");
+    }
+
+    /// The same, if the program still reads; false if not.
+    pub fn try_write(&mut self, bytes: &[u8]) -> bool {
         let stdin = self.child.stdin.as_mut().expect("a piped standard input");
-        stdin.write_all(bytes).and_then(|()| stdin.flush()).expect("the program reads");
+        stdin.write_all(bytes).and_then(|()| stdin.flush()).is_ok()
     }
 
     /// Waits for an event that was not waited for yet.
