@@ -79,7 +79,7 @@ struct Ahead {
     used: bool,
 }
 
-/// The splitter's state. See the [module](self).
+/// The splitter's state. The head of this file says how it works.
 #[derive(Debug)]
 pub struct Splitter {
     framer: Framer,
