@@ -1,4 +1,77 @@
 //! Tapeline: a media segment recorder with HLS playlist continuity.
+//!
+//! Live or recorded MPEG-TS goes in; segments and an HLS playlist come out, in a folder or in object
+//! storage, while the stream still runs. Streams are cut, not re-muxed: what the segments hold is what came
+//! in. The program `tapeline` is a thin layer over this library; a recorder worker calls it like this:
+//!
+//! ```
+//! use tapeline::ids::RecordingId;
+//! use tapeline::media::Container;
+//! use tapeline::recorder::{Options, OutputSpec, Recorder};
+//! use tapeline::store::Store;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> tapeline::Result<()> {
+//! let store = Store::open("memory:")?; // or a folder, s3://bucket/prefix
+//! let id = RecordingId::new("38f8e3cfdc474cd56fc1ceba380d7e1a", "lobby")?;
+//! let recorder = Recorder::start(&store, id, Options::default()).await?;
+//! let output = recorder.output(OutputSpec::composite(Container::MpegTs))?;
+//!
+//! # let stream = std::fs::read("fixtures/h264_aac.ts").expect("the fixture");
+//! # let stream = stream.chunks(1000).map(bytes::Bytes::copy_from_slice);
+//! for chunk in stream {
+//!     output.write_bytes(chunk).await?; // chunks of any size
+//! }
+//! let summary = recorder.stop().await?;
+//! assert_eq!(summary.outputs[0].duration_millis, 24_000);
+//! assert!(summary.outputs[0].complete);
+//!
+//! let playlist = store.get("38f8e3cfdc474cd56fc1ceba380d7e1a_lobby.m3u8", 1 << 20).await?;
+//! assert!(playlist.ends_with(b"#EXT-X-ENDLIST\n"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to begin
+//!
+//! - [`recorder`]: the session API. [`Recorder::start`](recorder::Recorder::start), then
+//!   [`output`](recorder::Recorder::output), [`write_bytes`](recorder::Output::write_bytes),
+//!   [`stop`](recorder::Recorder::stop), with [`Event`](recorder::Event)s on the way.
+//! - [`store`]: folders, memory and buckets behind one handle; [`input`]: files, pipes, sockets and HTTP
+//!   behind another.
+//! - [`slicer`]: the cutting alone, without I/O, for those who store segments themselves.
+//! - [`playlist`]: rendering, tolerant reading and a strict check of media playlists, also on their own.
+//! - [`Error`]: one type, whose [kind](ErrorKind) says what its caller should do.
+//!
+//! # The layers
+//!
+//! Each module uses only those above it in this list, or to its left; a test holds that. *Pure* ones do no
+//! I/O and ask no clock: bytes and times go in, actions come out.
+//!
+//! | modules | what lives there |
+//! |---|---|
+//! | [`error`] [`time`] [`ids`] [`media`] [`naming`] (pure) | the error; media time and dates; checked ids; codec facts; object names |
+//! | [`clock`] | the one place that asks the machine for time and chance |
+//! | [`ts`] (pure) | MPEG-TS packets, tables and PES; splitting at access units |
+//! | [`playlist`] (pure) | media playlists: model, text, reading, checking |
+//! | [`slicer`] (pure) | when to cut, and the media clock |
+//! | [`store`] [`spool`] | where segments end up, and where they wait until then |
+//! | [`upload`] | what may be sent when, and sending it |
+//! | [`input`] | where bytes come from |
+//! | [`recorder`] | all of that as a session |
+//! | `cli` | the program `tapeline`, a file per verb (feature `cli`) |
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `cli` | yes | the program; a library user turns it off with `default-features = false` |
+//! | `aws` | yes | `s3://` |
+//! | `http` | yes | `http://` and `https://` as input |
+//! | `gcp`, `azure` | no | `gs://`, `az://` |
+//!
+//! A tokio runtime must be running wherever something here is awaited, and for
+//! [`Recorder::start`](recorder::Recorder::start). Unix only, so far.
 
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
