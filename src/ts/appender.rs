@@ -41,7 +41,9 @@ impl Appender {
         self.len += PACKET_LEN as u64;
         if let Some(run) = &mut self.run
             && run.end == offset
+            // The same view: a slice of a buffer's first packet begins where the buffer does.
             && run.buffer.as_ptr() == buffer.as_ptr()
+            && run.buffer.len() == buffer.len()
         {
             run.end += PACKET_LEN;
             return;
@@ -108,5 +110,14 @@ mod tests {
         assert_eq!(parts[0].as_ptr(), buffer.as_ptr(), "not copied");
         let firsts: Vec<_> = parts.iter().map(|part| part[0]).collect();
         assert_eq!(firsts, [0, 39, 25]);
+    }
+    #[test]
+    fn a_packet_held_back_from_a_buffers_begin_is_no_run_with_the_rest() {
+        let buffer = Bytes::from((0..3 * PACKET_LEN).map(|n| (n / PACKET_LEN) as u8).collect::<Vec<_>>());
+        let mut appender = Appender::default();
+        appender.packet(&buffer.slice(..PACKET_LEN), 0);
+        appender.packet(&buffer, PACKET_LEN);
+        appender.packet(&buffer, 2 * PACKET_LEN);
+        assert_eq!(appender.take().concat(), buffer);
     }
 }
