@@ -148,9 +148,14 @@ impl Splitter {
         self.give_out();
         self.out.push_back(Split::Sealed);
         self.open = false;
-        self.tracks.iter_mut().for_each(|track| track.torn = track.is_open());
-        self.begin_ahead();
-        self.tracks.iter_mut().for_each(|track| track.ahead = true);
+        // Tracks of a new map may be ahead already: their packets wait for the next segment as before.
+        if self.ahead.is_none() {
+            self.begin_ahead();
+        }
+        for track in &mut self.tracks {
+            track.torn |= !track.ahead && track.is_open();
+            track.ahead = true;
+        }
     }
 
     /// Takes what can still be told from the last bytes and ends the open segment.
