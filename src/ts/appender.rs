@@ -26,6 +26,8 @@ pub(super) struct Appender {
     run: Option<Run>,
     small: BytesMut,
     ready: Vec<Bytes>,
+    /// How many of `ready` hold no chunk in memory.
+    kept: usize,
     len: u64,
 }
 
@@ -63,7 +65,19 @@ impl Appender {
     pub fn take(&mut self) -> Vec<Bytes> {
         self.close_run();
         self.close_small();
+        self.kept = 0;
         std::mem::take(&mut self.ready)
+    }
+
+    /// Copies what was appended since the last time, for bytes that must outlive their chunks: a slice
+    /// would keep all of its chunk in memory.
+    pub fn keep(&mut self) {
+        self.close_run();
+        self.close_small();
+        for bytes in self.ready.iter_mut().skip(self.kept) {
+            *bytes = Bytes::copy_from_slice(bytes);
+        }
+        self.kept = self.ready.len();
     }
 
     fn close_run(&mut self) {

@@ -206,7 +206,7 @@ impl Splitter {
         }
         let route = self.routes[packet.pid().index()];
         if self.tables.pmt().is_none() && matches!(route, Route::Foreign) {
-            return self.wait_for_map(buffer.slice(offset..offset + PACKET_LEN), cutter);
+            return self.wait_for_map(kept(packet), cutter);
         }
         match route {
             Route::Null => {
@@ -217,10 +217,7 @@ impl Splitter {
                 self.notes.packets += 1;
                 self.notes.foreign_packets += 1;
             }
-            _ if self.is_holding() => {
-                let held = buffer.slice(offset..offset + PACKET_LEN);
-                self.hold(packet, held, cutter);
-            }
+            _ if self.is_holding() => self.hold(packet, kept(packet), cutter),
             route => self.dispatch(route, packet, buffer, offset, cutter),
         }
     }
@@ -330,9 +327,7 @@ impl Splitter {
             match track.kind {
                 TrackKind::Pes(StreamKind::Video(_)) if lead => {
                     let decided = match &mut self.candidate {
-                        Some(candidate) if !packet.scrambled() => {
-                            candidate.begin(packet, || buffer.slice(offset..offset + PACKET_LEN))
-                        }
+                        Some(candidate) if !packet.scrambled() => candidate.begin(packet, || kept(packet)),
                         _ => Some(by_indicator(packet)),
                     };
                     // Nothing decided: the packet is held.
@@ -685,6 +680,9 @@ impl Splitter {
             let bytes = self.segment.take();
             self.out.extend(bytes.into_iter().map(Split::Bytes));
         }
+        if let Some(ahead) = &mut self.ahead {
+            ahead.bytes.keep();
+        }
     }
 }
 
@@ -698,4 +696,10 @@ fn target<'a>(
         Some(ahead) => Some(&mut ahead.bytes),
         None => open.then_some(segment),
     }
+}
+
+/// A packet that must outlive its chunk. Copied, since a slice would keep all of the chunk in memory: among
+/// null packets or other programs, thousands of chunks.
+fn kept(packet: Packet<'_>) -> Bytes {
+    Bytes::copy_from_slice(packet.bytes())
 }
