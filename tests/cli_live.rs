@@ -125,6 +125,7 @@ fn a_broken_connection_leaves_a_whole_recording_and_says_so() {
 }
 
 /// Answers one request with these lines and bytes.
+#[cfg(feature = "http")]
 fn serve(listener: &TcpListener, head: &str, body: &[u8], length: Duration) {
     let (mut client, _) = listener.accept().unwrap();
     let mut request = Vec::new();

@@ -36,6 +36,8 @@ pub(super) struct TcpReader {
 enum State {
     Listening(TcpListener),
     Connected(TcpStream),
+    /// Broken off behind the last bytes: the kernel tells that only once.
+    Broken(io::Error),
     Ended,
 }
 
@@ -65,7 +67,7 @@ impl TcpReader {
         match &self.state {
             State::Listening(listener) => listener.local_addr().ok(),
             State::Connected(stream) => stream.local_addr().ok(),
-            State::Ended => None,
+            State::Broken(_) | State::Ended => None,
         }
     }
 
@@ -76,35 +78,54 @@ impl TcpReader {
             keep_alive(&stream);
             self.state = State::Connected(stream);
         }
-        let State::Connected(stream) = &self.state else { return Ok(None) };
-        let read = read_some(stream, &self.pool).await;
-        if !matches!(read, Ok(Some(_))) {
-            self.state = State::Ended;
-        }
-        read.map_err(|error| cannot_read(name, error))
+        let read = match &self.state {
+            State::Connected(stream) => read_some(stream, &self.pool).await,
+            _ => match std::mem::replace(&mut self.state, State::Ended) {
+                State::Broken(error) => Err(error),
+                _ => return Ok(None),
+            },
+        };
+        let (bytes, after) = match read {
+            Ok(Read { bytes: Some(bytes), then: None }) => return Ok(Some(bytes)),
+            Ok(Read { bytes: Some(bytes), then: Some(error) }) => (Ok(Some(bytes)), State::Broken(error)),
+            Ok(Read { bytes: None, .. }) => (Ok(None), State::Ended),
+            Err(error) => (Err(cannot_read(name, error)), State::Ended),
+        };
+        self.state = after;
+        bytes
     }
 }
 
-/// Waits for bytes and takes all that are there, up to a chunk; `None` at the end.
-async fn read_some(stream: &TcpStream, pool: &Arc<Pool>) -> io::Result<Option<Bytes>> {
+/// What a connection gave.
+struct Read {
+    /// `None` at the end.
+    bytes: Option<Bytes>,
+    /// What broke it off behind the bytes.
+    then: Option<io::Error>,
+}
+
+/// Waits for bytes and takes all that are there, up to a chunk.
+async fn read_some(stream: &TcpStream, pool: &Arc<Pool>) -> io::Result<Read> {
     loop {
         stream.readable().await?;
         let mut filled = pool.take();
-        loop {
+        let then = loop {
             let room = filled.room();
             if room.is_empty() {
-                return Ok(Some(filled.into_bytes()));
+                break None;
             }
             match stream.try_read(room) {
-                Ok(0) if filled.len() == 0 => return Ok(None),
-                Ok(count) if count > 0 => filled.advance(count),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && filled.len() == 0 => break,
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock && filled.len() == 0 => {
-                    return Err(error);
-                }
-                // An end or an error behind bytes comes again with the next read.
-                _ => return Ok(Some(filled.into_bytes())),
+                Ok(0) if filled.len() == 0 => return Ok(Read { bytes: None, then: None }),
+                // The end comes again with the next read.
+                Ok(0) => break None,
+                Ok(count) => filled.advance(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break None,
+                Err(error) if filled.len() == 0 => return Err(error),
+                Err(error) => break Some(error),
             }
+        };
+        if filled.len() > 0 {
+            return Ok(Read { bytes: Some(filled.into_bytes()), then });
         }
     }
 }

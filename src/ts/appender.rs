@@ -26,6 +26,8 @@ pub(super) struct Appender {
     run: Option<Run>,
     small: BytesMut,
     ready: Vec<Bytes>,
+    /// How many of `ready` hold no chunk in memory.
+    kept: usize,
     len: u64,
 }
 
@@ -40,9 +42,9 @@ impl Appender {
     #[inline]
     pub fn packet(&mut self, buffer: &Bytes, offset: usize) {
         self.len += PACKET_LEN as u64;
-        // The length too: a packet that was held back is a slice of its buffer's begin.
         if let Some(run) = &mut self.run
             && run.end == offset
+            // The same view: a slice of a buffer's first packet begins where the buffer does.
             && run.buffer.as_ptr() == buffer.as_ptr()
             && run.buffer.len() == buffer.len()
         {
@@ -64,7 +66,19 @@ impl Appender {
     pub fn take(&mut self) -> Vec<Bytes> {
         self.close_run();
         self.close_small();
+        self.kept = 0;
         std::mem::take(&mut self.ready)
+    }
+
+    /// Copies what was appended since the last time, for bytes that must outlive their chunks: a slice
+    /// would keep all of its chunk in memory.
+    pub fn keep(&mut self) {
+        self.close_run();
+        self.close_small();
+        for bytes in self.ready.iter_mut().skip(self.kept) {
+            *bytes = Bytes::copy_from_slice(bytes);
+        }
+        self.kept = self.ready.len();
     }
 
     fn close_run(&mut self) {

@@ -265,11 +265,14 @@ impl Segments {
         }
     }
 
-    /// Gives out what is in the open segment.
+    /// Gives out what is in the open segment. What waits must outlive the chunk it came in.
     pub fn give_out(&mut self) {
         if self.open {
             let bytes = self.segment.take();
             self.out.extend(bytes.into_iter().map(Split::Bytes));
+        }
+        if let Some(ahead) = &mut self.ahead {
+            ahead.bytes.keep();
         }
     }
 }

@@ -202,7 +202,7 @@ impl Splitter {
     /// A stream that is joined may show its map late, after packets that a segment could begin with.
     fn wait_for_map(&mut self, packet: Packet<'_>, cutter: &mut impl Cutter) {
         // A copy: a slice would keep all of its buffer, of which null packets may be the most.
-        self.early.push_back(Bytes::copy_from_slice(packet.bytes()));
+        self.early.push_back(kept(packet));
         if self.early.len() * PACKET_LEN < MAX_EARLY_BYTES {
             return;
         }
@@ -254,7 +254,7 @@ impl Splitter {
             match track.kind {
                 TrackKind::Pes(StreamKind::Video(_)) if lead => {
                     let decided = match &mut self.candidate {
-                        Some(candidate) if !packet.scrambled() => candidate.begin(packet, || held(piece)),
+                        Some(candidate) if !packet.scrambled() => candidate.begin(packet, || kept(packet)),
                         _ => Some(by_indicator(packet)),
                     };
                     // Nothing decided: the packet is held.
@@ -287,12 +287,12 @@ impl Splitter {
         let on_lead = self.program.leads(packet.pid()) && packet.has_payload();
         let Some(candidate) = &mut self.candidate else { return };
         let decided = if !on_lead || candidate.repeats(packet) {
-            candidate.hold(held(piece))
+            candidate.hold(kept(packet))
         } else if packet.unit_start() {
             self.conclude_candidate(cutter);
             return self.accept(piece.buffer, piece.offset, cutter);
         } else {
-            candidate.go_on(held(piece))
+            candidate.go_on(kept(packet))
         };
         if let Some(decided) = decided {
             self.release(&decided, cutter);
@@ -453,6 +453,8 @@ impl ProgramClock {
     }
 }
 
-fn held(piece: Piece<'_>) -> Bytes {
-    piece.buffer.slice(piece.offset..piece.offset + PACKET_LEN)
+/// A packet that must outlive its chunk. Copied, since a slice would keep all of the chunk in memory: among
+/// null packets or other programs, thousands of chunks.
+fn kept(packet: Packet<'_>) -> Bytes {
+    Bytes::copy_from_slice(packet.bytes())
 }
