@@ -2,7 +2,7 @@
 //!
 //! [`Slicer`] takes the bytes of a container in chunks of any size ([`push`](Slicer::push)) and gives back
 //! [`Action`]s ([`pull`](Slicer::pull)). It does no I/O and knows no clock: when bytes arrived is told to
-//! it. The container's reader finds the units and obeys; [`plan`] decides.
+//! it. The container's reader finds the units and obeys; `plan` decides.
 
 mod facts;
 mod plan;

@@ -53,7 +53,7 @@ struct ProgramClock {
     lag: MediaSpan,
 }
 
-/// The splitter's state. See the [module](self).
+/// The splitter's state.
 #[derive(Debug)]
 pub struct Splitter {
     framer: Framer,
