@@ -52,7 +52,7 @@ impl Recording {
         let segments: Vec<String> = playlist.segments.iter().map(|segment| name(&segment.uri)).collect();
         for segment in &segments {
             let body = files.get(segment).unwrap_or_else(|| panic!("{segment} is listed but not there"));
-            assert!(!body.is_empty() && body.len() % 188 == 0, "{segment} has {} bytes", body.len());
+            assert!(!body.is_empty() && body.len().is_multiple_of(188), "{segment} has {} bytes", body.len());
         }
         let distinct: BTreeSet<&String> = segments.iter().collect();
         assert_eq!(distinct.len(), segments.len(), "a segment is listed twice");
