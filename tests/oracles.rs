@@ -195,7 +195,7 @@ fn every_segment_is_a_sound_transport_stream() {
         let recorded = record(case.name);
         let recording = &recorded.recording;
         let mut command = Command::new(&python);
-        command.arg(judge("tscheck.py")).arg("--joined").args(case.tscheck).args(&recording.paths());
+        command.arg(judge("tscheck.py")).arg("--joined").args(case.tscheck).args(recording.paths());
         let output = run(&mut command);
         if case.faulty_input {
             // Its faults must be found, or the checker checks nothing; they are the input's own.
