@@ -50,6 +50,8 @@ pub(super) struct Tables {
     pat_sections: SectionAssembler,
     pat_builder: PatBuilder,
     pat: Table,
+    /// What the PAT's packets say, so that they are made once: `transport_stream_id`, version, program.
+    pat_says: Option<(u16, u8, ProgramRef)>,
     pmt_sections: SectionAssembler,
     pmt_section: Vec<u8>,
     pmt: Option<Pmt>,
@@ -98,8 +100,11 @@ impl Tables {
             chosen = program.map(|&program| (pat.stream_id, pat.version, program));
         });
         let Some((stream_id, version, program)) = chosen else { return news };
-        if let Some(section) = single_program_section(stream_id, version, program) {
+        if self.pat_says != chosen
+            && let Some(section) = single_program_section(stream_id, version, program)
+        {
             self.pat.packets = packetize(Pid::PAT, &section);
+            self.pat_says = chosen;
         }
         if self.program == Some(program) {
             return news;
