@@ -4,6 +4,7 @@ mod exit;
 mod progress;
 mod record;
 mod signals;
+mod terminal;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -39,7 +40,7 @@ pub fn run() -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            terminal::tell(format_args!("error: cannot start: {error}"));
             return code(ErrorKind::Internal);
         }
     };
@@ -61,7 +62,7 @@ fn report(error: &Error, json: bool) {
     let message = error.report();
     if json {
         let kind = error.kind().as_str();
-        println!("{}", serde_json::json!({ "event": "error", "kind": kind, "message": message }));
+        terminal::print(serde_json::json!({ "event": "error", "kind": kind, "message": message }));
     }
-    eprintln!("error: {message}");
+    terminal::tell(format_args!("error: {message}"));
 }

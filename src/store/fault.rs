@@ -92,6 +92,11 @@ fn judge_refusal(answer: &Answer) -> &'static str {
 fn judge_answer(error: &StoreError, answer: &Answer) -> (ErrorKind, &'static str) {
     use ErrorKind::{InvalidInput, Unavailable};
     match answer.status {
+        // Without credentials the client asks the cloud machine's metadata service, which is not there,
+        // or for which somebody else answers.
+        _ if answer.text.contains("169.254.") => {
+            (Unavailable, "no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        }
         _ if answer.code.as_deref() == Some("AuthorizationHeaderMalformed") => {
             (InvalidInput, "the bucket is in another region; set AWS_REGION")
         }
@@ -107,10 +112,6 @@ fn judge_answer(error: &StoreError, answer: &Answer) -> (ErrorKind, &'static str
 
 fn judge_transport(error: &StoreError, text: &str) -> (ErrorKind, &'static str) {
     use ErrorKind::{InvalidInput, Unavailable};
-    // Without credentials the client asks the cloud machine's metadata service, which is not there.
-    if text.contains("169.254.") {
-        return (Unavailable, "no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
-    }
     if text.contains("Received redirect without LOCATION") {
         return (InvalidInput, "the bucket is in another region; set AWS_REGION");
     }
