@@ -48,7 +48,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(chunk) = source.next().await? {
         output.write_bytes_arrived(chunk.bytes, chunk.arrived).await?;
     }
-    drop(output);
     let summary = recorder.stop().await?;
     listener.await?;
     println!("{summary:#?}");

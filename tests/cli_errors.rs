@@ -252,8 +252,7 @@ fn of_two_recorders_that_both_began_one_goes_on() {
     let bytes = fixture_bytes("h264_aac");
     let start = || {
         let options = ["--segment", "2s", "--start-time", support::START];
-        let running = record("-", root.path()).args(options).stdin(Stdio::piped()).start();
-        running
+        record("-", root.path()).args(options).stdin(Stdio::piped()).start()
     };
     let (mut first, mut second) = (start(), start());
     support::until("both spools", || {

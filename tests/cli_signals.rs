@@ -5,7 +5,7 @@ mod support;
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use support::{Ended, Record, Recording, Running, fixture, fixture_bytes, judge_segments, until};
@@ -136,4 +136,21 @@ fn a_request_right_after_the_input_has_ended_changes_nothing() {
     running.wait_for("a stored segment", stored);
     running.signal(&["TERM", "INT", "TERM"], "");
     assert_whole(&running.wait(), root.path(), "after the end");
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_the_recording() {
+    let root = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tapeline"))
+        .args(["record", "--json", "--segment", "4s", "--sid", "s1", "--to"])
+        .args([root.path(), &fixture("h264_aac")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    let ended = child.wait().unwrap();
+    assert!(ended.success(), "{ended}");
+    assert_eq!(Recording::read_whole(root.path(), "s1_main.m3u8").segments.len(), 6);
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-use crate::recorder::{Event, Summary};
+use super::terminal::{print, tell};
+use crate::recorder::{Event, OutputSummary, Summary};
 
 /// Where events are shown.
 pub enum Progress {
@@ -54,10 +55,10 @@ impl Progress {
             Self::Json => print_json(event),
             Self::Lines => match event {
                 Event::SegmentStored { segment, name, bytes, duration_millis, .. } => {
-                    eprintln!("stored {segment} {name} {} {bytes} bytes", seconds(*duration_millis));
+                    tell(format_args!("stored {segment} {name} {} {bytes} bytes", seconds(*duration_millis)));
                 }
                 Event::Retrying { key, error, pause_millis } => {
-                    eprintln!("retrying {key} in {pause_millis} ms: {error}");
+                    tell(format_args!("retrying {key} in {pause_millis} ms: {error}"));
                 }
                 _ => {}
             },
@@ -77,7 +78,7 @@ impl Progress {
     pub fn say(&self, text: &str) {
         match self {
             Self::Json => {}
-            Self::Lines => eprintln!("{text}"),
+            Self::Lines => tell(text),
             Self::Bar { bar, .. } => bar.println(text),
         }
     }
@@ -88,7 +89,7 @@ impl Progress {
             Self::Json => {
                 let mut value = serde_json::to_value(summary).unwrap_or_default();
                 value["event"] = "summary".into();
-                println!("{value}");
+                print(value);
                 return;
             }
             Self::Bar { bar, .. } => bar.finish_and_clear(),
@@ -97,41 +98,34 @@ impl Progress {
         for output in &summary.outputs {
             let Some(playlist) = &output.playlist else { continue };
             let (segments, bytes) = (output.segments, HumanBytes(output.bytes));
-            println!(
-                "{playlist} in {store}: {segments} segments, {}, {bytes}",
-                clock(output.duration_millis)
-            );
-            for remark in remarks(output) {
-                println!("  {remark}");
-            }
+            let length = clock(output.duration_millis);
+            print(format_args!("{playlist} in {store}: {segments} segments, {length}, {bytes}"));
+            remarks(output).for_each(print);
         }
     }
 }
 
 fn print_json(event: &Event) {
     if let Ok(line) = serde_json::to_string(event) {
-        println!("{line}");
+        print(line);
     }
 }
 
-fn remarks(output: &crate::recorder::OutputSummary) -> Vec<String> {
+fn remarks(output: &OutputSummary) -> impl Iterator<Item = String> {
     let notes = &output.notes;
     let counted = [
-        (output.without_key_frame, "segments begin without a key frame"),
-        (notes.continuity_errors, "times packets were lost before they came here"),
-        (notes.sync_losses, "times the input was no transport stream"),
-        (notes.skipped_bytes, "bytes belong to no packet and were dropped"),
-        (notes.packets_before_start, "packets came before the first key frame and were dropped"),
-        (notes.scrambled_packets, "packets are scrambled"),
-        (notes.transport_errors, "packets came damaged"),
-        (notes.table_errors, "tables came damaged"),
-        (notes.torn_pes, "PES packets are divided between two segments"),
+        ("segments that do not begin with a key frame", output.without_key_frame),
+        ("losses of packets before they came here", notes.continuity_errors),
+        ("places where the input was no transport stream", notes.sync_losses),
+        ("bytes that belong to no packet, dropped", notes.skipped_bytes),
+        ("packets before the first key frame, dropped", notes.packets_before_start),
+        ("scrambled packets", notes.scrambled_packets),
+        ("packets that came damaged", notes.transport_errors),
+        ("tables that came damaged", notes.table_errors),
+        ("PES packets divided between two segments", notes.torn_pes),
     ];
-    counted
-        .into_iter()
-        .filter(|&(count, _)| count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect()
+    let told = counted.into_iter().filter(|&(_, count)| count > 0);
+    told.map(|(what, count)| format!("  {what}: {count}"))
 }
 
 fn seconds(millis: u64) -> String {

@@ -32,14 +32,17 @@ pub(super) struct Session {
     pub(super) options: Options,
     pub(super) spool: SpoolFolder,
     pub(super) driver: Driver,
-    events: broadcast::Sender<Event>,
+    /// Gone once the recording was stopped, which ends the listeners' streams.
+    events: Mutex<Option<broadcast::Sender<Event>>>,
     pub(super) span: Span,
 }
 
 impl Session {
     pub(super) fn emit(&self, event: Event) {
-        // Nobody may be listening.
-        let _ = self.events.send(event);
+        if let Some(events) = &*self.events.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Nobody may be listening.
+            let _ = events.send(event);
+        }
     }
 
     fn playlist(&self, output: OutputName) -> ObjectName {
@@ -90,7 +93,8 @@ impl Recorder {
         };
         let listener = listener(events.clone());
         let driver = span.in_scope(|| Driver::start(store.clone(), driver_options, listener));
-        let session = Session { id, generation, options, spool, driver, events, span };
+        let session =
+            Session { id, generation, options, spool, driver, events: Mutex::new(Some(events)), span };
         Ok(Self { session: Arc::new(session), outputs: Mutex::default() })
     }
 
@@ -138,9 +142,10 @@ impl Recorder {
         Ok(output)
     }
 
-    /// What happens from now on.
+    /// What happens from now on, until the recording is stopped.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.session.events.subscribe()
+        let events = self.session.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.as_ref().map_or_else(|| broadcast::channel(1).1, broadcast::Sender::subscribe)
     }
 
     /// Ends all outputs, stores and lists what is left, and gives every playlist its end.
@@ -160,6 +165,7 @@ impl Recorder {
         }
         let finished = self.session.driver.finish().await;
         self.session.spool.remove_if_empty().await;
+        self.session.events.lock().unwrap_or_else(PoisonError::into_inner).take();
         let summary = self.summary(&outputs, &finished).await;
         match (finished.failure, failure) {
             (Some(error), _) => Err(self.incomplete(&summary, error.kind(), &error)),

@@ -11,7 +11,8 @@ use crate::ids::Sid;
 #[derive(Debug, Clone)]
 pub struct SpoolFolder {
     path: PathBuf,
-    base: PathBuf,
+    /// The folders that were missing, from the inside out.
+    made: Vec<PathBuf>,
 }
 
 impl SpoolFolder {
@@ -21,12 +22,18 @@ impl SpoolFolder {
     /// `InvalidInput` where this user may not write there, `Unavailable` where the disk does not serve.
     pub async fn create(base: &Path, sid: &Sid, random: [u8; 4]) -> Result<Self> {
         let name = format!("{sid}.{:08x}", u32::from_be_bytes(random));
-        let folder = Self { path: base.join(name), base: base.to_owned() };
-        let path = folder.path.clone();
-        blocking(move || std::fs::create_dir_all(path))
-            .await
-            .map_err(|error| spool_error(&folder.path, "create the spool", error))?;
-        Ok(folder)
+        let path = base.join(name);
+        let wanted = path.clone();
+        let made = blocking(move || {
+            let missing = wanted.ancestors().take_while(|folder| !folder.exists());
+            let missing = missing.map(Path::to_owned).collect();
+            std::fs::create_dir_all(wanted)?;
+            Ok(missing)
+        });
+        match made.await {
+            Ok(made) => Ok(Self { path, made }),
+            Err(error) => Err(spool_error(&path, "create the spool", error)),
+        }
     }
 
     /// Where the folder is.
@@ -34,13 +41,13 @@ impl SpoolFolder {
         &self.path
     }
 
-    /// Removes the folder if nothing is left in it, and the one above it if that was the last.
+    /// Removes the folder if nothing is left in it, and those above it that were made for it.
     ///
     /// Files that are left are segments that are not stored; they stay.
     pub async fn remove_if_empty(&self) {
-        let folders = [self.path.clone(), self.base.clone()];
-        // A folder that is in use or was never there is no fault.
-        let _ = blocking(move || folders.iter().try_for_each(std::fs::remove_dir)).await;
+        let made = self.made.clone();
+        // A folder that another recorder uses by now is no fault.
+        let _ = blocking(move || made.iter().try_for_each(std::fs::remove_dir)).await;
     }
 }
 

@@ -11,7 +11,7 @@ pub struct Notes {
     pub null_packets: u64,
     /// Packets of other programs or of PIDs that no table announces, dropped.
     pub foreign_packets: u64,
-    /// Packets of the program dropped before the first segment began: no key frame yet.
+    /// Packets of the program's streams dropped before the first segment began: no key frame yet.
     pub packets_before_start: u64,
     /// Breaks in a PID's continuity counter: packets lost before they came here.
     pub continuity_errors: u64,

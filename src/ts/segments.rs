@@ -17,7 +17,7 @@ use super::notes::Notes;
 use super::packet::{Packet, Pid};
 use super::splitter::Split;
 use super::tables::Tables;
-use super::track::Track;
+use super::track::{Track, TrackKind};
 use crate::time::{MediaSpan, Pts33};
 
 /// Bytes that may wait for open PES packets to end.
@@ -228,7 +228,8 @@ impl Segments {
         let packet = piece.packet;
         let starts = packet.unit_start() && packet.has_payload() && !duplicate;
         if !self.is_recording() || !track.started && !starts {
-            notes.packets_before_start += 1;
+            // Tables that nobody needs yet are no loss.
+            notes.packets_before_start += u64::from(matches!(track.kind, TrackKind::Pes(_)));
             return false;
         }
         track.started = true;
