@@ -192,17 +192,17 @@ fn what_is_wrong_with_the_store_is_said() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let closed = format!("http://{closed}");
     let missing = "s3://tapeline-no-such-bucket/x".to_owned();
-    let cases: [(&str, &str, &[(&str, &str)], i32, &str); 4] = [
-        ("secret", &url, &[("AWS_SECRET_ACCESS_KEY", "wrong-secret")], 2, "check AWS_SECRET_ACCESS_KEY"),
-        ("key", &url, &[("AWS_ACCESS_KEY_ID", "wrong-key")], 2, "check AWS_ACCESS_KEY_ID"),
-        ("bucket", &missing, &[], 2, "the bucket does not exist"),
-        ("endpoint", &url, &[("AWS_ENDPOINT_URL", &closed)], 5, "refused"),
+    // The store, a variable changed, the exit code, and what is said.
+    let cases = [
+        (&url, Some(("AWS_SECRET_ACCESS_KEY", "wrong-secret")), 2, "check AWS_SECRET_ACCESS_KEY"),
+        (&url, Some(("AWS_ACCESS_KEY_ID", "wrong-key")), 2, "check AWS_ACCESS_KEY_ID"),
+        (&missing, None, 2, "the bucket does not exist"),
+        (&url, Some(("AWS_ENDPOINT_URL", closed.as_str())), 5, "refused"),
     ];
-    for (what, url, variables, code, says) in cases {
-        println!("{what}");
+    for (url, variable, code, says) in cases {
         let spool = tempfile::tempdir().unwrap();
         let mut call = record(fixture("m2ts_192"), url, spool.path());
-        for (name, value) in variables {
+        if let Some((name, value)) = variable {
             call = call.env(name, Some(value));
         }
         let ended = call.run();
