@@ -1,0 +1,12 @@
+//! What the fuzz targets share: slicing with every property checked, and edits of real streams.
+//!
+//! A target decodes its input, calls one `check` here or in the target, and panics where a property does
+//! not hold. Nothing here depends on time or chance but the input's bytes.
+
+mod edits;
+mod fixture;
+mod memory;
+mod slicing;
+
+pub use edits::{Case, Edit};
+pub use slicing::{Chunks, Setting, check};
