@@ -331,17 +331,25 @@ fn a_disk_that_fills_up_keeps_what_was_recorded() {
 fn a_store_that_fills_up_leaves_the_rest_in_the_spool() {
     let Some(disk) = SmallDisk::mount(200) else { return };
     let spool = tempfile::tempdir().unwrap();
-    let ended = record(fixture("h264_aac"), disk.path())
+    let bytes = fixture_bytes("h264_aac");
+    let (begin, rest) = bytes.split_at(bytes.len() * 11 / 24);
+    let mut running = record("-", disk.path())
         .args(["--segment", "2s", "--stop-timeout", "2s"])
         .arg_pair("--spool", spool.path())
-        .run();
+        .stdin(Stdio::piped())
+        .start();
+    running.write(begin);
+    // Five segments fit with their playlist; segments alone could fill the disk before it is written.
+    running.wait_listed(5);
+    running.write(rest);
+    let ended = running.wait();
     assert_error(&ended, NOT_STORED, &[spool.path().to_str().unwrap(), "did not take everything within 2 s"]);
     assert!(!ended.events_of("retrying").is_empty());
     assert_nothing_lost(&ended, disk.path(), spool.path());
     assert_count_is_true(&ended, disk.path());
     // All of the input is in one place or the other.
     let recording = Recording::read(disk.path(), KEY);
-    assert!(recording.segments.len() >= 2 && !recording.playlist.ended);
+    assert!(recording.segments.len() >= 5 && !recording.playlist.ended);
     let kept = files(spool.path()).len();
     assert!(recording.segments.len() + kept >= 12, "{} listed, {kept} kept", recording.segments.len());
 }

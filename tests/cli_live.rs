@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::io::Read as _;
-use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
@@ -127,6 +125,8 @@ fn a_broken_connection_leaves_a_whole_recording_and_says_so() {
 /// Answers one request with these lines and bytes.
 #[cfg(feature = "http")]
 fn serve(listener: &TcpListener, head: &str, body: &[u8], length: Duration) {
+    use std::io::{Read as _, Write as _};
+
     let (mut client, _) = listener.accept().unwrap();
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
