@@ -144,6 +144,7 @@ impl Driver {
             outputs: Vec::new(),
             jobs: JoinSet::new(),
             failed,
+            aborted: false,
             finishing: false,
         };
         let task = tokio::spawn(work.run(inbox).instrument(Span::current()));
@@ -233,8 +234,21 @@ struct Output {
 }
 
 enum Done {
-    Stored { output: usize, place: u64, name: Result<ObjectName> },
-    Published { output: usize, outcome: Result<FinishedOutput> },
+    Stored {
+        output: usize,
+        place: u64,
+        name: Result<ObjectName>,
+    },
+    /// A segment is not whole in the spool.
+    Unwritten {
+        output: usize,
+        place: u64,
+        error: Error,
+    },
+    Published {
+        output: usize,
+        outcome: Result<FinishedOutput>,
+    },
 }
 
 struct Work {
@@ -242,7 +256,10 @@ struct Work {
     plan: Plan,
     outputs: Vec<Output>,
     jobs: JoinSet<Done>,
+    /// Why not everything will be stored.
     failed: watch::Sender<Option<Arc<Error>>>,
+    /// Nothing more is sent.
+    aborted: bool,
     finishing: bool,
 }
 
@@ -250,7 +267,7 @@ impl Work {
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) -> Finished {
         let patience = self.context.options.patience;
         let mut deadline = None;
-        while !(self.finishing && (self.plan.is_done() || self.has_failed())) {
+        while !(self.finishing && (self.plan.is_done() || self.aborted)) {
             let expired = async {
                 match &mut deadline {
                     Some(deadline) => deadline.await,
@@ -293,17 +310,22 @@ impl Work {
         Finished { outputs: outputs.collect(), failure }
     }
 
-    fn has_failed(&self) -> bool {
-        self.failed.borrow().is_some()
+    /// Keeps the first failure: it is the reason of those that follow.
+    fn note(&self, error: Error) {
+        self.failed.send_if_modified(|failed| {
+            let first = failed.is_none();
+            if first {
+                warn!(error = %error.report(), "not everything will be stored");
+                *failed = Some(Arc::new(error));
+            }
+            first
+        });
     }
 
-    /// The first failure is the reason; requests that it called off end as failures too.
+    /// Ends the uploading.
     fn fail(&mut self, error: Error) {
-        if self.has_failed() {
-            return;
-        }
-        warn!(error = %error.report(), "uploading has ended");
-        self.failed.send_replace(Some(Arc::new(error)));
+        self.note(error);
+        self.aborted = true;
         self.jobs.abort_all();
         // Whoever waits for room is to look at the failure instead.
         self.outputs.iter_mut().for_each(|output| output.waiting.clear());
@@ -332,7 +354,7 @@ impl Work {
     }
 
     fn take(&mut self, index: usize, sealed: SealedFile) {
-        let failed = self.has_failed();
+        let failed = self.aborted;
         let Some(output) = self.outputs.get_mut(index) else { return };
         output.sealed += 1;
         if !failed {
@@ -342,7 +364,7 @@ impl Work {
     }
 
     fn begin_all(&mut self) {
-        while !self.has_failed()
+        while !self.aborted
             && let Some(step) = self.plan.step()
         {
             match step {
@@ -361,10 +383,10 @@ impl Work {
         let span = info_span!("segment", output, segment = place);
         let proven = self.outputs.iter().any(|output| output.listed.segments > 0);
         let job = async move {
-            let name = match file.written().await {
-                Ok(()) => context.store_segment(name, file.path(), proven).await,
-                Err(error) => Err(error),
-            };
+            if let Err(error) = file.written().await {
+                return Done::Unwritten { output, place, error };
+            }
+            let name = context.store_segment(name, file.path(), proven).await;
             Done::Stored { output, place, name }
         };
         self.jobs.spawn(job.instrument(span));
@@ -440,6 +462,13 @@ impl Work {
                     output.finished = finished;
                 }
                 self.plan.published(index);
+            }
+            Done::Unwritten { output: index, place, error } => {
+                self.note(error);
+                self.plan.lost(index, place);
+                if let Some(output) = self.outputs.get_mut(index) {
+                    output.waiting.split_off(&place);
+                }
             }
             Done::Stored { name: Err(error), .. } | Done::Published { outcome: Err(error), .. } => {
                 self.fail(error)

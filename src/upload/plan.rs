@@ -48,6 +48,8 @@ struct Output {
     publishing: bool,
     /// The playlist is to get its end; nothing more will be sealed.
     ended: bool,
+    /// A segment is lost; nothing from it on can be listed.
+    cut_off: bool,
     /// The publishing under way, or the last one, shows the end.
     end_published: bool,
 }
@@ -79,8 +81,24 @@ impl Plan {
 
     /// The next segment of an output is complete.
     pub fn sealed(&mut self, output: usize, bytes: u64) {
-        if let Some(output) = self.outputs.get_mut(output) {
+        if let Some(output) = self.outputs.get_mut(output).filter(|output| !output.cut_off) {
             output.queue.push_back((bytes, State::Sealed));
+        }
+    }
+
+    /// A segment cannot be stored. Those before it go on; those behind it cannot be listed any more.
+    pub fn lost(&mut self, output: usize, place: u64) {
+        let Some(output) = self.outputs.get_mut(output) else { return };
+        let Some(index) = place.checked_sub(output.listed).and_then(|index| usize::try_from(index).ok())
+        else {
+            return;
+        };
+        output.cut_off = true;
+        for (bytes, state) in output.queue.drain(index.min(output.queue.len())..) {
+            if state == State::UnderWay {
+                self.under_way -= 1;
+                self.under_way_bytes -= bytes;
+            }
         }
     }
 
@@ -206,6 +224,25 @@ mod tests {
         assert_eq!(steps(&mut plan), [Step::Store { output: 0, place: 0 }]);
         plan.stored(0, 0);
         assert!(steps(&mut plan).contains(&Step::Store { output: 0, place: 1 }));
+    }
+
+    #[test]
+    fn a_lost_segment_ends_its_playlist_before_it() {
+        let mut plan = plan(Limits::default(), 1);
+        (0..4).for_each(|_| plan.sealed(0, 10));
+        assert_eq!(steps(&mut plan).len(), 4);
+        plan.stored(0, 2);
+        plan.lost(0, 1);
+        plan.sealed(0, 10);
+        plan.stored(0, 3);
+        assert_eq!(steps(&mut plan), [], "the first is still under way");
+        plan.stored(0, 0);
+        plan.end();
+        assert_eq!(steps(&mut plan), [Step::List { output: 0, place: 0 }, Step::Publish { output: 0 }]);
+        assert!(plan.shows_end(0));
+        plan.published(0);
+        assert!(plan.is_done());
+        assert_eq!((plan.under_way, plan.under_way_bytes), (0, 0));
     }
 
     proptest! {
