@@ -158,9 +158,7 @@ fn check_segments(output: &Output) {
         let packets = || bytes.chunks(PACKET_LEN).filter_map(|bytes| Packet::at(bytes, 0));
         let mut tables = packets();
         let pat = tables.next().filter(|packet| packet.pid() == Pid::PAT && packet.unit_start());
-        let pat = pat.expect("a segment begins with a PAT").bytes();
-        // The one program's entry, behind the pointer and the section's header.
-        let map_pid = Pid::new(u16::from_be_bytes([pat[15], pat[16]]));
+        let map_pid = map_pid_of(pat.expect("a segment begins with a PAT"));
         let pmt = tables.next().expect("a second packet");
         assert!(
             pmt.pid() == map_pid && pmt.unit_start(),
@@ -175,6 +173,13 @@ fn check_segments(output: &Output) {
     }
 }
 
+/// Where the one program of a PAT written by the slicer has its map.
+fn map_pid_of(pat: Packet<'_>) -> Pid {
+    // The program's entry, behind the pointer and the section's header.
+    let bytes = pat.bytes();
+    Pid::new(u16::from_be_bytes([bytes[15], bytes[16]]))
+}
+
 /// No packet of an elementary stream comes out twice or before one that it followed.
 fn check_order(stream: &[u8], output: &Output) {
     let mut packets: HashMap<Pid, Vec<[u8; PACKET_LEN]>> = HashMap::new();
@@ -187,9 +192,13 @@ fn check_order(stream: &[u8], output: &Output) {
     framer.finish(&mut note);
     let mut seen: HashMap<Pid, usize> = HashMap::new();
     for (facts, bytes) in &output.segments {
-        let map_pid = Pid::new(u16::from_be_bytes([bytes[15], bytes[16]]));
+        let mut map_pid = Pid::NULL;
         for packet in bytes.chunks(PACKET_LEN).filter_map(|bytes| Packet::at(bytes, 0)) {
             let pid = packet.pid();
+            if pid == Pid::PAT {
+                // The map may move within a segment.
+                map_pid = map_pid_of(packet);
+            }
             if pid == Pid::PAT || pid == map_pid {
                 continue;
             }
