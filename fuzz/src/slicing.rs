@@ -165,7 +165,13 @@ fn check_segments(output: &Output) {
             "{map_pid} is the map's, but {} follows",
             pmt.pid()
         );
-        for packet in packets().filter(|packet| [Pid::PAT, map_pid].contains(&packet.pid())) {
+        let mut map_pid = map_pid;
+        for packet in packets() {
+            if packet.pid() == Pid::PAT {
+                map_pid = map_pid_of(packet);
+            } else if packet.pid() != map_pid {
+                continue;
+            }
             let counter = packet.continuity_counter();
             let last = counters.insert(packet.pid(), counter);
             assert!(last.is_none_or(|last: u8| (last + 1) & 0x0f == counter), "counter of {}", packet.pid());

@@ -1,8 +1,10 @@
 //! The tables of the chosen program: read from the stream, written into the segments.
 //!
 //! Table packets are never passed through. Each time the stream repeats a table, and at each segment's
-//! start, a packet made here stands for it, so that one count of the continuity counter runs over all.
+//! start, a packet made here stands for it, so that each PID's continuity counter runs over all.
 //! The PAT is reduced to the chosen program; the PMT's section is the stream's own, to the byte.
+
+use std::collections::BTreeMap;
 
 use super::appender::Appender;
 use super::packet::{PACKET_LEN, Packet, Pid};
@@ -25,18 +27,21 @@ pub(super) enum TableNews {
     Tracks,
 }
 
-#[derive(Debug, Default)]
-struct Table {
-    packets: Vec<[u8; PACKET_LEN]>,
-    /// The next packet's continuity counter.
-    counter: u8,
-}
+/// A table's packets.
+type Packets = Vec<[u8; PACKET_LEN]>;
 
-impl Table {
-    fn write(&mut self, target: &mut Appender) {
-        for packet in &mut self.packets {
-            packet[3] = packet[3] & 0xf0 | self.counter;
-            self.counter = (self.counter + 1) & 0x0f;
+/// The next packet's continuity counter, on each PID that a table was written on: a map may move away
+/// and come back.
+#[derive(Debug, Default)]
+struct Counters(BTreeMap<Pid, u8>);
+
+impl Counters {
+    fn write(&mut self, packets: &mut Packets, target: &mut Appender) {
+        for packet in packets {
+            let [_, high, low, ..] = *packet;
+            let counter = self.0.entry(Pid::new(u16::from_be_bytes([high, low]))).or_default();
+            packet[3] = packet[3] & 0xf0 | *counter;
+            *counter = (*counter + 1) & 0x0f;
             Packet::at(packet, 0).into_iter().for_each(|packet| target.copy(packet));
         }
     }
@@ -51,11 +56,12 @@ pub(super) struct Tables {
     pat_builder: PatBuilder,
     /// `transport_stream_id` and `version_number` of the PAT.
     pat_version: (u16, u8),
-    pat: Table,
+    pat: Packets,
     pmt_sections: SectionAssembler,
     pmt_section: Vec<u8>,
     pmt: Option<Pmt>,
-    pmt_table: Table,
+    pmt_packets: Packets,
+    counters: Counters,
     /// The latest map that came with a wrong CRC, before a good one did.
     damaged: Option<Vec<u8>>,
 }
@@ -119,10 +125,10 @@ impl Tables {
     fn lay_tables(&mut self, program: ProgramRef) {
         let (stream_id, version) = self.pat_version;
         if let Some(section) = single_program_section(stream_id, version, program) {
-            self.pat.packets = packetize(Pid::PAT, &section);
+            self.pat = packetize(Pid::PAT, &section);
         }
         if self.pmt.is_some() {
-            self.pmt_table.packets = packetize(program.map_pid, &self.pmt_section);
+            self.pmt_packets = packetize(program.map_pid, &self.pmt_section);
         }
     }
 
@@ -170,12 +176,12 @@ impl Tables {
 
     /// Appends the PAT.
     pub fn write_pat(&mut self, target: &mut Appender) {
-        self.pat.write(target);
+        self.counters.write(&mut self.pat, target);
     }
 
     /// Appends the PMT.
     pub fn write_pmt(&mut self, target: &mut Appender) {
-        self.pmt_table.write(target);
+        self.counters.write(&mut self.pmt_packets, target);
     }
 }
 
