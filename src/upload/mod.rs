@@ -5,6 +5,7 @@
 
 mod driver;
 mod plan;
+mod requests;
 
 pub use driver::{Driver, DriverOptions, Finished, FinishedOutput, Notice, SealedFile};
 pub use plan::Limits;
