@@ -201,7 +201,6 @@ impl Splitter {
 
     /// A stream that is joined may show its map late, after packets that a segment could begin with.
     fn wait_for_map(&mut self, packet: Packet<'_>, cutter: &mut impl Cutter) {
-        // A copy: a slice would keep all of its buffer, of which null packets may be the most.
         self.early.push_back(kept(packet));
         if self.early.len() * PACKET_LEN < MAX_EARLY_BYTES {
             return;

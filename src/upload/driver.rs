@@ -343,10 +343,9 @@ impl Work {
     }
 
     fn take(&mut self, index: usize, sealed: SealedFile) {
-        let failed = self.aborted;
         let Some(output) = self.outputs.get_mut(index) else { return };
         output.sealed += 1;
-        if !failed {
+        if !self.aborted {
             self.plan.sealed(index, sealed.facts.bytes);
             output.waiting.insert(output.sealed - 1, sealed);
         }
