@@ -7,6 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Why an identifier was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidId {
@@ -35,7 +37,8 @@ fn refuse<T>(what: &'static str, value: &str, rule: &'static str) -> Result<T, I
 
 /// Recording id: 1 to 64 of `[A-Za-z0-9-]`, never `stitched`, `bak<n>` or `ha<n>`, which would read as
 /// a name's prefix. Those made here are 32 lower-case hex digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Sid(String);
 
 impl Sid {
@@ -68,7 +71,8 @@ fn is_reserved(text: &str) -> bool {
 
 /// Channel name: 1 to 64 bytes of letters, digits, space and ``!#$%&()+-:;<=.>?@[]^_{}|~,``, without
 /// the `__uid_s_` that separates the parts of an individual output's name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Cname(String);
 
 impl Cname {
@@ -107,7 +111,8 @@ impl RecordingId {
 }
 
 /// A user of the channel: 1 to 4294967295.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct Uid(u32);
 
 impl Uid {
@@ -154,7 +159,8 @@ pub enum OutputName {
 }
 
 /// One worker's turn at a recording: 0 is the original, 1 to 3 are failovers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub struct Generation(u8);
 
 impl Generation {
@@ -172,6 +178,11 @@ impl Generation {
     pub fn get(self) -> u8 {
         self.0
     }
+
+    /// The turn after this one; `None` after the last.
+    pub fn next(self) -> Option<Self> {
+        Self::new(self.0 + 1)
+    }
 }
 
 /// A segment's place in its output, from 0.
@@ -184,6 +195,33 @@ impl SegmentSeq {
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
+}
+
+/// The forms in which documents hold these, checked when they are read.
+macro_rules! stored_as {
+    ($($name:ident: $inner:ty, $read:expr;)*) => {$(
+        impl TryFrom<$inner> for $name {
+            type Error = InvalidId;
+
+            fn try_from(value: $inner) -> Result<Self, InvalidId> {
+                $read(value)
+            }
+        }
+
+        impl From<$name> for $inner {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+    )*};
+}
+stored_as! {
+    Sid: String, |text: String| Self::new(&text);
+    Cname: String, |text: String| Self::new(&text);
+    Uid: u32, |number: u32| Self::new(number).map_or_else(|| refuse("uid", "0", "a number from 1"), Ok);
+    Generation: u8, |number: u8| {
+        Self::new(number).map_or_else(|| refuse("generation", &number.to_string(), "0 to 3"), Ok)
+    };
 }
 
 macro_rules! display_inner {

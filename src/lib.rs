@@ -50,12 +50,13 @@
 //!
 //! | modules | what lives there |
 //! |---|---|
-//! | [`error`] [`time`] [`ids`] [`media`] [`naming`] (pure) | the error; media time and dates; checked ids; codec facts; object names |
+//! | [`error`] [`time`] [`ids`] [`checksum`] [`media`] [`naming`] (pure) | the error; media time and dates; checked ids; checksums; codec facts; object names |
 //! | [`clock`] | the one place that asks the machine for time and chance |
 //! | [`ts`] (pure) | MPEG-TS packets, tables and PES; splitting at access units |
 //! | [`playlist`] (pure) | media playlists: model, text, reading, checking |
 //! | [`slicer`] (pure) | when to cut, and the media clock |
 //! | [`store`] [`spool`] | where segments end up, and where they wait until then |
+//! | [`continuity`] | who may write a recording, and what of it is committed |
 //! | [`upload`] | what may be sent when, and sending it |
 //! | [`input`] | where bytes come from |
 //! | [`recorder`] | all of that as a session |
@@ -76,9 +77,11 @@
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod checksum;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
+pub mod continuity;
 pub mod error;
 pub mod ids;
 pub mod input;

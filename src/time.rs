@@ -9,13 +9,14 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Neg, Sub};
 
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
 
 /// Ticks of the media clock in one second.
 pub const TICKS_PER_SECOND: i64 = 90_000;
 const TICKS_PER_MILLI: i64 = TICKS_PER_SECOND / 1000;
 
 /// A point on an unwrapped media clock, in ticks of 90 kHz.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct MediaTime(i64);
 
 /// A difference of two [`MediaTime`]s, in ticks of 90 kHz.
@@ -172,8 +173,9 @@ impl Add<MediaSpan> for Pts33 {
     }
 }
 
-/// A point in wall-clock time: UTC milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+/// A point in wall-clock time: UTC milliseconds since the Unix epoch. Documents hold it as RFC 3339.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct WallTime(i64);
 
 /// The years in which a [`WallTime`] has its 17-digit form: 1970 to 9999.
@@ -242,6 +244,20 @@ impl WallTime {
 
     fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or_default()
+    }
+}
+
+impl TryFrom<String> for WallTime {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse_rfc3339(&text).ok_or_else(|| format!("{text:?} is no date like 2026-11-23T01:02:03.456Z"))
+    }
+}
+
+impl From<WallTime> for String {
+    fn from(time: WallTime) -> Self {
+        time.to_string()
     }
 }
 

@@ -17,7 +17,7 @@ use object_store::{Attribute, ObjectStoreExt};
 use support::{Record, Recording, START, files, fixture, fixture_bytes, judge_segments, skip};
 use tapeline::clock::random_bytes;
 use tapeline::ids::Cname;
-use tapeline::store::Store;
+use tapeline::store::{Lane, Store};
 
 const KEY: &str = "s1_main.m3u8";
 const LIMIT: u64 = 10_000_000;
@@ -46,7 +46,7 @@ fn objects(url: &str) -> BTreeMap<String, (Vec<u8>, String, String)> {
         let mut found = BTreeMap::new();
         for object in listed {
             let path = store.path(&object.key).unwrap();
-            let answer = store.control_client().get(&path).await.unwrap();
+            let answer = store.client(Lane::Control).get(&path).await.unwrap();
             let header = |name| answer.attributes.get(&name).expect("a header").to_string();
             let (kind, cache) = (header(Attribute::ContentType), header(Attribute::CacheControl));
             let body = store.get(&object.key, LIMIT).await.unwrap().to_vec();

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Rows from the base up: modules in order, and whether they are pure.
-const ROWS: [(&[&str], bool); 12] = [
-    (&["error", "time", "ids", "media", "naming"], true),
+const ROWS: [(&[&str], bool); 13] = [
+    (&["error", "time", "ids", "checksum", "media", "naming"], true),
     (&["clock"], false),
     (&["ts"], true),
     (&["playlist"], true),
     (&["slicer"], true),
     (&["store", "spool"], false),
+    (&["continuity"], false),
     (&["upload"], false),
     (&["input"], false),
     (&["recorder"], false),
@@ -27,7 +28,15 @@ const IMPURE: [&str; 8] =
 /// In a folder with a pure core, the one file that does I/O.
 const DRIVER: &str = "driver.rs";
 /// Pure files in folders that also do I/O.
-const PURE_FILES: [&str; 2] = ["upload/plan.rs", "store/retry.rs"];
+const PURE_FILES: [&str; 7] = [
+    "continuity/change.rs",
+    "continuity/control.rs",
+    "continuity/seal.rs",
+    "continuity/tail.rs",
+    "continuity/transitions.rs",
+    "store/retry.rs",
+    "upload/plan.rs",
+];
 
 fn sources() -> Vec<(PathBuf, String)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {

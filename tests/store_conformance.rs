@@ -5,11 +5,11 @@
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use object_store::{GetOptions, ObjectStore};
+use object_store::GetOptions;
 use tapeline::ErrorKind;
 use tapeline::clock::random_bytes;
 use tapeline::ids::Cname;
-use tapeline::store::{Created, ObjectKind, Store};
+use tapeline::store::{Created, Lane, ObjectKind, Store};
 
 /// Keys as a recorder makes them, with every character that a channel name may have.
 fn odd_keys() -> Vec<String> {
@@ -157,7 +157,7 @@ async fn headers_follow_from_the_kind(store: &Store) {
     for kind in [ObjectKind::Playlist, ObjectKind::TsSegment, ObjectKind::WebmSegment, ObjectKind::Control] {
         store.put("kind", body("x"), kind).await.unwrap();
         let path = store.path("kind").unwrap();
-        let found = store.control_client().get_opts(&path, GetOptions::default()).await.unwrap();
+        let found = store.client(Lane::Control).get_opts(&path, GetOptions::default()).await.unwrap();
         if store.local_root().is_none() {
             assert_eq!(found.attributes.get(&ContentType).unwrap().as_ref(), kind.content_type());
             assert_eq!(found.attributes.get(&CacheControl).unwrap().as_ref(), kind.cache_control());

@@ -1,11 +1,15 @@
 //! The containers that segments come in.
 
+use serde::{Deserialize, Serialize};
+
 /// What a segment is wrapped in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Container {
     /// MPEG-2 transport stream (ISO/IEC 13818-1).
+    #[serde(rename = "ts")]
     MpegTs,
     /// WebM, the subset of Matroska (RFC 9559) that browsers record.
+    #[serde(rename = "webm")]
     WebM,
 }
 

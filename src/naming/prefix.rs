@@ -3,13 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::InvalidName;
 
 /// A list of path elements joined by `/`, without one at either end; it may be empty.
 ///
 /// At most 128 characters with the slashes. An element is one or more of `A-Z a-z 0-9 _ - .`, and not dots
 /// alone: `.` and `..` would leave the folder on a disk and vanish from a URL.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Prefix(String);
 
 impl Prefix {
@@ -62,6 +65,20 @@ impl FromStr for Prefix {
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         Self::new(text)
+    }
+}
+
+impl TryFrom<String> for Prefix {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        Self::new(&text)
+    }
+}
+
+impl From<Prefix> for String {
+    fn from(prefix: Prefix) -> Self {
+        prefix.0
     }
 }
 

@@ -3,8 +3,9 @@
 //! A store gets two. *Bulk* carries segments and playlists. An outer queue repeats what fails, so it
 //! repeats little itself (3 times, at most for 20 s), and it has no time limit of its own: the handle
 //! sets one for each request by the size of its body, which a limit of the client's could not. *Control*
-//! carries the small objects that workers contend for: 2 s and no retry, because the retry of a
-//! conditional write that had succeeded looks like a lost race.
+//! carries the small objects that workers contend for: no retry, because the retry of a conditional
+//! write that had succeeded looks like a lost race. The handle gives up on its requests after 2 s, or 30 s
+//! where the store is examined.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,10 @@ impl Manners {
 
     fn control() -> Self {
         Self {
-            limits: [(ClientConfigKey::ConnectTimeout, "2 seconds"), (ClientConfigKey::Timeout, "2 seconds")],
+            limits: [
+                (ClientConfigKey::ConnectTimeout, "2 seconds"),
+                (ClientConfigKey::Timeout, "30 seconds"),
+            ],
             retries: retries(0, Duration::ZERO),
         }
     }

@@ -11,12 +11,12 @@ use std::path::Path as FilePath;
 use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
 use object_store::path::Path;
-use object_store::{GetOptions, PutMode, PutOptions, PutPayload};
+use object_store::{GetOptions, PutPayload};
 
-use super::fault::{classify, classify_io, is_conflict, is_undecided};
+use super::fault::{classify, classify_io};
 use super::handle::Store;
 use super::ops::blocking;
-use super::{ObjectKind, local};
+use super::{Condition, Conditional, Lane, ObjectKind, local};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How a create-if-absent ended.
@@ -51,27 +51,29 @@ impl Store {
     pub async fn put_new(&self, key: &str, payload: Vec<Bytes>, kind: ObjectKind) -> Result<Created> {
         let path = self.path(key)?;
         let body = PutPayload::from_iter(payload);
-        let what = format!("store {key} in {self}");
         for _ in 0..ATTEMPTS {
-            let Err(error) = self.create(&path, &body, kind).await else {
-                return Ok(Created::Stored);
+            let pieces = body.iter().cloned();
+            let (error, refused) = match self.put_if(Lane::Bulk, key, pieces, kind, Condition::Absent).await?
+            {
+                Conditional::Done(_) => return Ok(Created::Stored),
+                Conditional::Refused(error) => (error, true),
+                Conditional::Undecided(error) => (error, false),
             };
-            if !is_undecided(&error) {
-                return Err(classify(error, &what));
-            }
             match self.compare(&path, &body).await {
                 Ok(Held::Same) => {
                     self.settle(key).await?;
                     return Ok(Created::Stored);
                 }
                 Ok(Held::Other) => return Ok(Created::AlreadyThere),
-                Ok(Held::Nothing) if is_conflict(&error) => {}
-                Ok(Held::Nothing) => return Err(classify(error, &what)),
+                Ok(Held::Nothing) if refused => {}
                 // A conflict that could not be looked into must not be reported as one.
-                Err(unread) if is_conflict(&error) => return Err(classify(unread, &what)),
-                Err(_) => return Err(classify(error, &what)),
+                Err(unread) if refused => {
+                    return Err(classify(unread, format_args!("store {key} in {self}")));
+                }
+                Ok(Held::Nothing) | Err(_) => return Err(error),
             }
         }
+        let what = format!("store {key} in {self}");
         let message = format!("cannot {what}: the store says that the key is taken, and that it is absent");
         Err(Error::new(ErrorKind::Unavailable, message))
     }
@@ -100,21 +102,14 @@ impl Store {
         self.put_new(key, pieces, kind).await
     }
 
-    async fn create(&self, path: &Path, body: &PutPayload, kind: ObjectKind) -> object_store::Result<()> {
-        let options =
-            PutOptions { mode: PutMode::Create, attributes: self.attributes(kind), ..PutOptions::default() };
-        let length = body.content_length() as u64;
-        let put = self.inner.bulk.put_opts(path, body.clone(), options);
-        self.within(length, put).await.map(drop)
-    }
-
     /// Compares what is stored with `body`, holding no more than a piece of it in memory.
     async fn compare(&self, path: &Path, body: &PutPayload) -> object_store::Result<Held> {
-        let stored = match self.within(0, self.inner.bulk.get_opts(path, GetOptions::default())).await {
-            Ok(stored) => stored,
-            Err(object_store::Error::NotFound { .. }) => return Ok(Held::Nothing),
-            Err(error) => return Err(error),
-        };
+        let stored =
+            match self.within(Lane::Bulk, 0, self.inner.bulk.get_opts(path, GetOptions::default())).await {
+                Ok(stored) => stored,
+                Err(object_store::Error::NotFound { .. }) => return Ok(Held::Nothing),
+                Err(error) => return Err(error),
+            };
         let length = body.content_length() as u64;
         if stored.meta.size != length {
             return Ok(Held::Other);
@@ -122,7 +117,7 @@ impl Store {
         let mut pieces = stored.into_stream();
         let mut ours = body.iter().filter(|piece| !piece.is_empty()).cloned();
         let mut expected = Bytes::new();
-        self.within(length, async move {
+        self.within(Lane::Bulk, length, async move {
             while let Some(piece) = pieces.next().await {
                 let mut piece = piece?;
                 while !piece.is_empty() {

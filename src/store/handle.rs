@@ -13,7 +13,7 @@ use std::time::Duration;
 use object_store::path::Path;
 use object_store::{Attributes, ObjectStore};
 
-use super::ObjectKind;
+use super::{Lane, ObjectKind, StoreOptions};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A handle on one store. Cloning it is cheap; clones share connections, and the objects of `memory:`.
@@ -30,7 +30,7 @@ pub(super) struct Inner {
     pub prefix: Path,
     /// For segments and playlists: a few retries of its own, no timeout of its own (see `patience`).
     pub bulk: Arc<dyn ObjectStore>,
-    /// For control objects: gives up after 2 s and never retries by itself.
+    /// For control objects: never retries by itself; [`Lane`] says how long its requests may take.
     pub control: Arc<dyn ObjectStore>,
     /// The folder of a local store.
     pub root: Option<PathBuf>,
@@ -54,7 +54,7 @@ impl Store {
             control: Arc::clone(&store),
             bulk: store,
             root: None,
-            patience: None,
+            patience: Some(StoreOptions::default().request_timeout),
         })
     }
 
@@ -70,16 +70,12 @@ impl Store {
         self.inner.root.as_deref()
     }
 
-    /// Whether the store itself can replace an object on the condition that it has not changed. A
-    /// local store cannot.
-    pub fn has_conditional_update(&self) -> bool {
-        self.inner.root.is_none()
-    }
-
-    /// The client for control objects: on a network it gives up after 2 s and never retries by itself,
-    /// so that its caller can settle what a lost answer meant. Takes [`path`](Self::path)s.
-    pub fn control_client(&self) -> &Arc<dyn ObjectStore> {
-        &self.inner.control
+    /// The client that serves a lane, for what this handle does not offer. Takes [`path`](Self::path)s.
+    pub fn client(&self, lane: Lane) -> &dyn ObjectStore {
+        match lane {
+            Lane::Bulk => self.inner.bulk.as_ref(),
+            Lane::Control | Lane::Probe => self.inner.control.as_ref(),
+        }
     }
 
     /// The object's path in the clients of this store.
@@ -128,17 +124,18 @@ impl Store {
         if self.inner.root.is_some() { Attributes::new() } else { kind.attributes() }
     }
 
-    /// Runs one request against the network, at most for as long as `bytes` may take; against
-    /// anything else, without a limit. Running out of time leaves the outcome unknown.
+    /// Runs one request against the network, at most for as long as its lane and its `bytes` may take;
+    /// against anything else, without a limit. Running out of time leaves the outcome unknown.
     pub(super) async fn within<T>(
         &self,
+        lane: Lane,
         bytes: u64,
         request: impl Future<Output = object_store::Result<T>>,
     ) -> object_store::Result<T> {
         let Some(patience) = self.inner.patience else {
             return request.await;
         };
-        let limit = patience + Duration::from_secs(bytes / SLOWEST);
+        let limit = lane.limit().unwrap_or(patience + Duration::from_secs(bytes / SLOWEST));
         match tokio::time::timeout(limit, request).await {
             Ok(outcome) => outcome,
             Err(_) => Err(object_store::Error::Generic {

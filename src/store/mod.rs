@@ -6,6 +6,7 @@
 //!
 //! - [`Store::put_new`] settles the question that every conditional write leaves open: was an "already
 //!   exists" somebody else's object, or our own whose answer was lost on the way?
+//! - [`Store::put_if`] sends a conditional write once and says what its answer is worth.
 //! - [`Store::put_file_new`] links a finished file into a local store instead of copying it.
 //! - Everything written to a local store is atomic and survives a power cut once it has been answered.
 //! - Every failure says which key, which store and what to do ([`classify`]).
@@ -14,6 +15,7 @@
 
 #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
 mod cloud;
+mod conditional;
 mod create;
 mod fault;
 mod handle;
@@ -23,6 +25,7 @@ mod open;
 mod ops;
 mod retry;
 
+pub use conditional::{Condition, Conditional, Lane};
 pub use create::Created;
 pub use fault::classify;
 pub use handle::Store;

@@ -9,9 +9,9 @@ use object_store::{
     GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutOptions, PutPayload, UpdateVersion,
 };
 
-use super::ObjectKind;
 use super::fault::{classify, is_conflict};
 use super::handle::Store;
+use super::{Lane, ObjectKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::WallTime;
 
@@ -56,7 +56,7 @@ impl Store {
         loop {
             let options = PutOptions { attributes: self.attributes(kind), ..PutOptions::default() };
             let put = self.inner.bulk.put_opts(&path, body.clone(), options);
-            match self.within(body.content_length() as u64, put).await {
+            match self.within(Lane::Bulk, body.content_length() as u64, put).await {
                 Ok(stored) => return Ok(stored.into()),
                 Err(error) if is_conflict(&error) && attempt < ATTEMPTS => attempt += 1,
                 Err(error) if is_conflict(&error) => {
@@ -76,14 +76,16 @@ impl Store {
     pub async fn get(&self, key: &str, limit: u64) -> Result<Bytes> {
         let path = self.path(key)?;
         let fail = |error| classify(error, format_args!("read {key} from {self}"));
-        let found =
-            self.within(0, self.inner.bulk.get_opts(&path, GetOptions::default())).await.map_err(fail)?;
+        let found = self
+            .within(Lane::Bulk, 0, self.inner.bulk.get_opts(&path, GetOptions::default()))
+            .await
+            .map_err(fail)?;
         let size = found.meta.size;
         if size > limit {
             let message = format!("{key} in {self} has {size} bytes, more than the {limit} it may have");
             return Err(Error::new(ErrorKind::Malformed, message));
         }
-        self.within(size, found.bytes()).await.map_err(fail)
+        self.within(Lane::Bulk, size, found.bytes()).await.map_err(fail)
     }
 
     /// Reads a part of an object; less than asked for where the object ends in it.
@@ -95,7 +97,7 @@ impl Store {
         let length = range.end.saturating_sub(range.start);
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
         let read = async { self.inner.bulk.get_opts(&path, options).await?.bytes().await };
-        self.within(length, read)
+        self.within(Lane::Bulk, length, read)
             .await
             .map_err(|error| classify(error, format_args!("read {key} from {self}")))
     }
@@ -109,7 +111,7 @@ impl Store {
     /// As [`get`](Self::get).
     pub async fn head(&self, key: &str) -> Result<Option<ObjectMeta>> {
         let path = self.path(key)?;
-        match self.within(0, self.inner.bulk.head(&path)).await {
+        match self.within(Lane::Bulk, 0, self.inner.bulk.head(&path)).await {
             Ok(meta) => Ok(self.meta(meta)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(classify(error, format_args!("look up {key} in {self}"))),
@@ -138,7 +140,7 @@ impl Store {
             async move {
                 let mut listing = listing?;
                 loop {
-                    match store.within(0, async { listing.next().await.transpose() }).await {
+                    match store.within(Lane::Bulk, 0, async { listing.next().await.transpose() }).await {
                         Ok(None) => return None,
                         Ok(Some(found)) => match store.meta(found) {
                             Some(meta) => return Some((Ok(meta), Some(listing))),
@@ -159,7 +161,7 @@ impl Store {
     pub async fn list_folder(&self, folder: &str) -> Result<Folder> {
         let path = self.folder(folder)?;
         let found = self
-            .within(LISTING, self.inner.bulk.list_with_delimiter(Some(&path)))
+            .within(Lane::Bulk, LISTING, self.inner.bulk.list_with_delimiter(Some(&path)))
             .await
             .map_err(|error| self.cannot_list(error, folder))?;
         let mut objects: Vec<_> = found.objects.into_iter().filter_map(|meta| self.meta(meta)).collect();
@@ -175,7 +177,7 @@ impl Store {
     /// As [`get`](Self::get).
     pub async fn delete(&self, key: &str) -> Result<()> {
         let path = self.path(key)?;
-        match self.within(0, self.inner.bulk.delete(&path)).await {
+        match self.within(Lane::Bulk, 0, self.inner.bulk.delete(&path)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(classify(error, format_args!("delete {key} from {self}"))),
         }
@@ -192,7 +194,7 @@ impl Store {
             let message = format!("cannot use {self}: the folder {} is gone; create it", root.display());
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
-        match self.within(0, self.inner.bulk.get_opts(&path, GetOptions::default())).await {
+        match self.within(Lane::Bulk, 0, self.inner.bulk.get_opts(&path, GetOptions::default())).await {
             Ok(_) => Ok(true),
             Err(error) => match classify(error, format_args!("use {self}")) {
                 error if error.kind() == ErrorKind::NotFound => Ok(false),
