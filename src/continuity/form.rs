@@ -21,3 +21,6 @@ impl fmt::Display for Form {
         })
     }
 }
+
+/// Where a store's form is written down.
+pub const SETTINGS: &str = ".tapeline/store.json";
