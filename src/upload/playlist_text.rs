@@ -18,6 +18,8 @@ pub(super) struct PlaylistText {
     file: Arc<SpoolFile>,
     hash: RunningSha256,
     len: u64,
+    /// Length with the first entry, whose name nobody else's playlist begins with; 0 before that.
+    least: u64,
 }
 
 impl PlaylistText {
@@ -34,7 +36,8 @@ impl PlaylistText {
         let file = SpoolFile::create(folder, &playlist.to_string(), clock).await?;
         let taken = || Error::new(ErrorKind::Conflict, format!("{playlist} is in the spool already"));
         let file = Arc::new(file.ok_or_else(taken)?);
-        let mut text = Self { renderer: Renderer::new(header), file, hash: RunningSha256::default(), len: 0 };
+        let mut text =
+            Self { renderer: Renderer::new(header), file, hash: RunningSha256::default(), len: 0, least: 0 };
         text.write();
         Ok(text)
     }
@@ -46,6 +49,9 @@ impl PlaylistText {
     pub fn append(&mut self, entry: &Entry) -> Result<(), RenderError> {
         self.renderer.append(entry)?;
         self.write();
+        if self.least == 0 {
+            self.least = self.len;
+        }
         Ok(())
     }
 
@@ -64,6 +70,11 @@ impl PlaylistText {
     /// Length of the text so far.
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// No text of ours in the store is shorter.
+    pub fn least(&self) -> u64 {
+        self.least
     }
 
     /// Where the text is.

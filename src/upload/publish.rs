@@ -32,6 +32,8 @@ pub(super) struct Publication {
     pub text: Arc<SpoolFile>,
     /// So much of the text.
     pub len: u64,
+    /// No earlier publication was shorter.
+    pub least: u64,
     /// What follows it: the end, or nothing.
     pub end: Option<Bytes>,
     pub known: Known,
@@ -53,7 +55,7 @@ impl Context {
     /// # Errors
     /// `Fenced` where the recording is no longer ours; `Conflict` where the playlist is a stranger's.
     pub async fn publish(&self, holder: &Mutex<Holder>, publication: Publication) -> Result<Known> {
-        let Publication { key, text, len, end, mut known } = publication;
+        let Publication { key, text, len, least, end, mut known } = publication;
         let mut pieces = text.read(len).await?;
         pieces.extend(end);
         let mut backoff = Backoff::new(self.options.seed ^ len);
@@ -66,7 +68,7 @@ impl Context {
             let error = match self.put(form, &key, &pieces, &known).await {
                 Ok(Conditional::Done(version)) => return Ok(Known::Ours(Some(version))),
                 Ok(Conditional::Refused(error) | Conditional::Undecided(error)) => {
-                    match self.look(&key, &pieces).await {
+                    match self.look(&key, &pieces, least).await {
                         Ok(Seen::Whole(version)) => return Ok(Known::Ours(Some(version))),
                         Ok(Seen::Begin(version)) => known = Known::Ours(Some(version)),
                         Ok(Seen::Nothing) => known = Known::Nothing,
@@ -94,7 +96,7 @@ impl Context {
         self.store.put_if(Lane::Bulk, key, body, ObjectKind::Playlist, condition).await
     }
 
-    async fn look(&self, key: &str, pieces: &[Bytes]) -> Result<Seen> {
+    async fn look(&self, key: &str, pieces: &[Bytes], least: u64) -> Result<Seen> {
         let len: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
         let found = match self.store.get_versioned(Lane::Bulk, key, len).await {
             Ok(found) => found,
@@ -112,7 +114,11 @@ impl Context {
             }
             rest = behind;
         }
-        Ok(if body.len() as u64 == len { Seen::Whole(version) } else { Seen::Begin(version) })
+        Ok(match body.len() as u64 {
+            found if found == len => Seen::Whole(version),
+            found if found >= least => Seen::Begin(version),
+            _ => Seen::Other,
+        })
     }
 
     fn foreign(&self, key: &str) -> Error {

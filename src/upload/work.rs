@@ -282,6 +282,7 @@ impl Work {
             key: key(&self.context.options.prefix, &output.playlist),
             text: Arc::clone(output.text.file()),
             len: output.committed_text,
+            least: output.text.least(),
             end: ended.then(|| output.text.end()),
             known: output.known.clone(),
         };
