@@ -27,7 +27,7 @@ mod transitions;
 
 pub use change::{Change, Heard, Next};
 pub use control::{ControlObject, HolderName, InvalidDocument, MediaEnd, OutputState, Phase, SealName};
-pub use form::Form;
+pub use form::{Form, StoreForm};
 pub use register::{Register, Swapped, Version};
 pub use seal::Seal;
 pub use tail::TailEntry;
