@@ -30,7 +30,7 @@ mod transitions;
 
 pub use change::{Change, Heard, Next};
 pub use control::{ControlObject, HolderName, InvalidDocument, MediaEnd, OutputState, Phase, SealName};
-pub use form::{Form, SETTINGS};
+pub use form::{Form, StoreForm};
 pub use holder::{Holder, HolderOptions, OnRetry};
 pub use recordings::Recordings;
 pub use register::{Register, Swapped, Version};

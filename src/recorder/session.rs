@@ -11,7 +11,7 @@ use super::options::{Options, OutputSpec, Spool};
 use super::output::Output;
 use super::summary::{OutputSummary, Summary};
 use crate::clock::draw;
-use crate::continuity::{self, Holder, HolderOptions, Recordings, probe};
+use crate::continuity::{Holder, HolderOptions, Recordings, StoreForm, probe};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Generation, OutputName, RecordingId, Sid};
 use crate::media::Container;
@@ -80,7 +80,7 @@ impl Recorder {
     pub async fn start(store: &Store, id: RecordingId, options: Options) -> Result<Self> {
         let composite = key(&options.prefix, &playlist_name(&id, Generation::FIRST, OutputName::Composite));
         let foreign = store.check_access(&composite).await?;
-        let (recordings, events) = prepare(store).await?;
+        let (recordings, events) = prepare(store, &options).await?;
         let register = recordings.register(&id.sid);
         if foreign && register.read().await?.is_none() {
             let message =
@@ -111,8 +111,11 @@ impl Recorder {
         cname: Option<&Cname>,
         mut options: Options,
     ) -> Result<Self> {
-        store.check_access(continuity::SETTINGS).await?;
-        let (recordings, events) = prepare(store).await?;
+        if !store.check_access(StoreForm::KEY).await? {
+            let message = format!("there is no recording {sid} in {store}: nobody has recorded there");
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+        let (recordings, events) = prepare(store, &options).await?;
         let state = recordings.read(sid).await?;
         let another = |what: &str, its: &str, given: &str| {
             let message = format!("the recording {sid} has the {what} {its:?}, not {given:?}: leave it out");
@@ -338,8 +341,8 @@ fn listener(events: broadcast::Sender<Event>) -> impl Fn(Notice) + Send + Sync +
 }
 
 /// Makes sure of the store, and gives its recordings and the channel of this one's events.
-async fn prepare(store: &Store) -> Result<(Recordings, broadcast::Sender<Event>)> {
-    let form = probe::prepare(store).await?;
+async fn prepare(store: &Store, options: &Options) -> Result<(Recordings, broadcast::Sender<Event>)> {
+    let form = probe::prepare(store, &options.clock, draw(&*options.chance)?).await?;
     let (events, _) = broadcast::channel(EVENTS);
     Ok((Recordings::new(store, form), events))
 }

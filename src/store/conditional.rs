@@ -52,7 +52,8 @@ pub enum Condition {
 pub enum Conditional {
     /// Carried out; this is the version it made.
     Done(UpdateVersion),
-    /// The store says that the condition does not hold. Read back before believing it.
+    /// The store says that the condition does not hold (`Conflict`), or that another write of the key is
+    /// under way (`Unavailable`). Read back before believing it.
     Refused(Error),
     /// Nobody knows whether it was carried out, or will be.
     Undecided(Error),

@@ -50,12 +50,17 @@ pub(super) fn is_conflict(error: &StoreError) -> bool {
 }
 
 fn judge(error: &StoreError, answer: &Answer) -> (ErrorKind, &'static str) {
-    use ErrorKind::{Conflict, Internal, InvalidInput, NotFound};
+    use ErrorKind::{Conflict, Internal, InvalidInput, NotFound, Unavailable};
     match error {
         StoreError::NotFound { .. } if answer.misses_the_bucket() => {
             (InvalidInput, "the bucket does not exist; create it, or correct the store's URL")
         }
         StoreError::NotFound { .. } => (NotFound, "there is no such object"),
+        // The client makes the same of "there is such an object" and of S3's "another write of this key is
+        // under way", which says nothing about what the key holds.
+        StoreError::AlreadyExists { .. } if answer.is_busy() => {
+            (Unavailable, "the key is being written elsewhere; try again")
+        }
         StoreError::AlreadyExists { .. } => (Conflict, "the key is taken"),
         StoreError::Precondition { .. } | StoreError::NotModified { .. } => {
             (Conflict, "the object is not the one expected; read it again")
@@ -197,6 +202,11 @@ impl Answer {
             Some("NoSuchBucket" | "ContainerNotFound") => true,
             _ => self.text.contains("bucket does not exist"),
         }
+    }
+
+    /// Whether it is a 409 that speaks of another write; Azure's speaks of the object that is there.
+    fn is_busy(&self) -> bool {
+        self.status == Some(409) && self.code.as_deref() != Some("BlobAlreadyExists")
     }
 
     /// One line for people: the server's status, code and message if it gave them. Its whole error

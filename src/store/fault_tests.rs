@@ -37,6 +37,19 @@ fn every_answer_says_what_to_do() {
             ErrorKind::Conflict,
             "taken",
         ),
+        (
+            StoreError::AlreadyExists {
+                path: path(),
+                source: answered(409, &code("ConditionalRequestConflict")),
+            },
+            ErrorKind::Unavailable,
+            "written elsewhere",
+        ),
+        (
+            StoreError::AlreadyExists { path: path(), source: answered(409, &code("BlobAlreadyExists")) },
+            ErrorKind::Conflict,
+            "taken",
+        ),
         (generic(answered(503, &code("SlowDown"))), ErrorKind::Unavailable, "overloaded"),
         (generic(answered(429, "")), ErrorKind::Unavailable, "busy"),
         (generic(answered(400, &code("EntityTooLarge"))), ErrorKind::InvalidInput, "refused the request"),

@@ -183,6 +183,15 @@ impl Store {
         }
     }
 
+    /// Removes a folder of keys where folders are more than parts of keys, if nothing is left in it.
+    pub async fn remove_empty_folder(&self, folder: &str) {
+        let Some(root) = self.local_root() else { return };
+        let Ok(path) = self.folder(folder) else { return };
+        let path = root.join(path.as_ref());
+        // One that is not empty, or not there, stays as it is.
+        let _ = blocking(move || std::fs::remove_dir(path)).await;
+    }
+
     /// Asks for one object in order to learn whether the store can be used; true if the object is there.
     ///
     /// # Errors

@@ -35,10 +35,10 @@ fn a_segment_is_committed_after_those_before_it_and_then_published() {
     assert_eq!(steps(&mut plan, NOW), []);
     plan.stored(0, 0);
     assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
-    assert_eq!(plan.batch(), [0..2]);
+    assert_eq!(plan.batch().first(), Some(&(0..2)));
     plan.stored(0, 2);
     assert_eq!(steps(&mut plan, later(5)), [], "one commit at a time");
-    assert_eq!(plan.batch(), [0..2], "a batch is frozen when it is sent");
+    assert_eq!(plan.batch().first(), Some(&(0..2)), "a batch is frozen when it is sent");
     plan.committed(later(5), 100, [1000]);
     assert_eq!(steps(&mut plan, later(5)), [Step::Commit, PUBLISH]);
     plan.committed(later(6), 100, [1500]);
@@ -158,7 +158,7 @@ fn a_lost_segment_ends_its_output_before_it() {
     plan.stored(0, 0);
     plan.end();
     assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
-    assert_eq!(plan.batch(), [0..1]);
+    assert_eq!(plan.batch().first(), Some(&(0..1)));
     plan.committed(NOW, 0, [500]);
     assert_eq!(steps(&mut plan, NOW)[0], Step::Close);
     assert_eq!((plan.under_way, plan.under_way_bytes), (0, 0));
