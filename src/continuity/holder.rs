@@ -99,7 +99,7 @@ impl Holder {
         let asked = writer.options.clock.monotonic();
         let (base, version) = *writer.read_existing().await?;
         base.check_open().map_err(|refusal| refused(&base, refusal))?;
-        let seal = writer.seal(&base).await?;
+        let seal = writer.seal(&base, Some(PATIENCE)).await?;
         let me = writer.introduce()?;
         let state = base.claim(me, seal, writer.nonce()).map_err(|refusal| refused(&base, refusal))?;
         match writer.change(Some((&base, &version)), &state, Some(PATIENCE)).await? {
@@ -120,7 +120,7 @@ impl Holder {
         let mut writer = Writer::new(register, options)?;
         let (base, version) = *writer.read_existing().await?;
         base.check_open().map_err(|refusal| refused(&base, refusal))?;
-        let seal = writer.seal(&base).await?;
+        let seal = writer.seal(&base, Some(PATIENCE)).await?;
         let state = base.stop(seal, writer.nonce()).map_err(|refusal| refused(&base, refusal))?;
         match writer.change(Some((&base, &version)), &state, Some(PATIENCE)).await? {
             Ok(_) => Ok(state),
@@ -186,7 +186,7 @@ impl Holder {
     /// # Errors
     /// `Fenced`.
     pub async fn stop(&mut self) -> Result<()> {
-        let seal = self.writer.seal(&self.state).await?;
+        let seal = self.writer.seal(&self.state, None).await?;
         let nonce = self.writer.nonce();
         let next = self.state.stop(seal, nonce).map_err(|refusal| refused(&self.state, refusal))?;
         self.advance(next).await
@@ -264,16 +264,16 @@ impl Writer {
     }
 
     /// Writes the seal of the current generation of `state`.
-    async fn seal(&self, state: &ControlObject) -> Result<SealName> {
+    async fn seal(&self, state: &ControlObject, patience: Option<Duration>) -> Result<SealName> {
         let seal = Seal::of(state);
         let (key, text) = (self.register.key(&seal.name()), seal.encode());
         let store = self.register.store();
         let mut backoff = Backoff::new(self.seed);
-        let give_up = self.options.clock.monotonic() + PATIENCE;
+        let give_up = self.give_up(patience);
         let created = loop {
             match store.put_new(&key, vec![text.clone()], ObjectKind::Control).await {
                 Ok(created) => break created,
-                Err(error) => self.pause(&key, error, &mut backoff, Some(give_up)).await?,
+                Err(error) => self.pause(&key, error, &mut backoff, give_up).await?,
             }
         };
         match created {
@@ -295,7 +295,7 @@ impl Writer {
         proposal: &ControlObject,
         patience: Option<Duration>,
     ) -> Result<Result<Version, Option<Found>>> {
-        let give_up = patience.map(|patience| self.options.clock.monotonic() + patience);
+        let give_up = self.give_up(patience);
         let mut change = Change::new(base.map(|(state, _)| state), proposal);
         let mut backoff = Backoff::new(self.seed ^ proposal.counter);
         let key = self.register.to_string();
@@ -342,7 +342,7 @@ impl Writer {
 
     /// Reads, waiting for a store that does not serve; with a limit, no longer than that.
     async fn read_patiently(&self, patience: Option<Duration>) -> Result<Option<Found>> {
-        let give_up = patience.map(|patience| self.options.clock.monotonic() + patience);
+        let give_up = self.give_up(patience);
         let mut backoff = Backoff::new(self.seed);
         loop {
             match self.read().await {
@@ -361,6 +361,10 @@ impl Writer {
             let message = format!("there is no recording {} in {}", self.register, self.register.store());
             Error::new(ErrorKind::NotFound, message)
         })
+    }
+
+    fn give_up(&self, patience: Option<Duration>) -> Option<Duration> {
+        patience.map(|patience| self.options.clock.monotonic() + patience)
     }
 
     /// Waits before the next try; gives `error` back when there should be none.

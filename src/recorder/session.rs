@@ -329,6 +329,7 @@ fn listener(events: broadcast::Sender<Event>) -> impl Fn(Notice) + Send + Sync +
             Notice::Listed { playlist, segments, ended } => {
                 Event::SegmentListed { playlist: playlist.to_string(), segments, ended }
             }
+            Notice::Failed(error) => Event::Failed { kind: error.kind().as_str(), error: error.report() },
             Notice::Retrying { key, error, pause } => Event::Retrying {
                 key,
                 error,
