@@ -32,6 +32,7 @@ const PURE_FILES: [&str; 8] = [
     "continuity/change.rs",
     "continuity/control.rs",
     "continuity/seal.rs",
+    "continuity/status.rs",
     "continuity/tail.rs",
     "continuity/transitions.rs",
     "store/retry.rs",
