@@ -7,9 +7,9 @@ use crate::error::ErrorKind;
 /// Printed below the help.
 pub const HELP: &str = "\
 Exit codes:
-  0  all of it was recorded, stored and listed
+  0  all of it was recorded, stored and listed; the store is fit for it
   1  a defect of this program
-  2  wrong arguments, or the store or the disk refuses this user
+  2  wrong arguments, or the store or the disk refuses this user, or lacks a guarantee
   3  the input cannot be recorded: not MPEG-TS, empty, no key frame, no such program
   4  the input does not exist
   5  the store, the network, the disk or the input failed

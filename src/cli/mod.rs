@@ -1,5 +1,6 @@
 //! The command line: a file per verb.
 
+mod doctor;
 mod exit;
 mod progress;
 mod record;
@@ -26,6 +27,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Record(record::Arguments),
+    Doctor(doctor::Arguments),
 }
 
 /// Reads the arguments, runs the verb, and gives the program's exit code.
@@ -46,6 +48,7 @@ pub fn run() -> ExitCode {
     };
     let (json, outcome) = match arguments.verb {
         Verb::Record(arguments) => (arguments.json, runtime.block_on(record::run(arguments))),
+        Verb::Doctor(arguments) => (arguments.json, runtime.block_on(doctor::run(arguments))),
     };
     // A reader that hangs in a device must not keep the program from ending.
     runtime.shutdown_background();
