@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::time::WallTime;
 
@@ -17,7 +17,8 @@ pub trait Clock: std::fmt::Debug + Send + Sync {
     /// The date. May be wrong and may jump; only names and `PROGRAM-DATE-TIME` depend on it.
     fn wall(&self) -> WallTime;
 
-    /// Time since some fixed point; never runs backwards.
+    /// Time since some fixed point; never runs backwards, and goes on while the machine is suspended: a
+    /// worker that slept must not take what it knew for fresh.
     fn monotonic(&self) -> Duration;
 
     /// Ends `duration` from now on the monotonic clock.
@@ -30,14 +31,23 @@ pub type SharedClock = Arc<dyn Clock>;
 /// The machine's clocks.
 #[derive(Debug)]
 pub struct SystemClock {
-    started: Instant,
+    started: Duration,
 }
 
 impl SystemClock {
     /// A clock whose monotonic time begins now.
-    #[allow(clippy::disallowed_methods, reason = "this is the seam")]
     pub fn new() -> Self {
-        Self { started: Instant::now() }
+        Self { started: Self::since_boot() }
+    }
+
+    /// Rust's `Instant` stands still while a Linux machine is suspended; this does not. Elsewhere the
+    /// monotonic clock itself goes on.
+    fn since_boot() -> Duration {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let clock = rustix::time::ClockId::Boottime;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let clock = rustix::time::ClockId::Monotonic;
+        Duration::try_from(rustix::time::clock_gettime(clock)).unwrap_or_default()
     }
 
     /// The same, shared.
@@ -60,7 +70,7 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        self.started.elapsed()
+        Self::since_boot().saturating_sub(self.started)
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
@@ -68,16 +78,46 @@ impl Clock for SystemClock {
     }
 }
 
+/// A source of random bytes.
+pub trait Chance: std::fmt::Debug + Send + Sync {
+    /// Fills `bytes`.
+    ///
+    /// # Errors
+    /// `Internal` when there are none to give.
+    fn fill(&self, bytes: &mut [u8]) -> crate::Result<()>;
+}
+
+/// A source of random bytes that many parts share.
+pub type SharedChance = Arc<dyn Chance>;
+
+/// The operating system's random bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemChance;
+
+impl Chance for SystemChance {
+    #[allow(clippy::disallowed_methods, reason = "this is the seam")]
+    fn fill(&self, bytes: &mut [u8]) -> crate::Result<()> {
+        getrandom::fill(bytes).map_err(|error| {
+            crate::Error::new(crate::ErrorKind::Internal, "the operating system gave no random bytes")
+                .with_source(std::io::Error::from(error))
+        })
+    }
+}
+
+/// So many bytes from a source.
+///
+/// # Errors
+/// `Internal` when it has none to give.
+pub fn draw<const N: usize>(chance: &dyn Chance) -> crate::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    chance.fill(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Random bytes from the operating system.
 ///
 /// # Errors
 /// `Internal` when the operating system has none to give.
-#[allow(clippy::disallowed_methods, reason = "this is the seam")]
 pub fn random_bytes<const N: usize>() -> crate::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        crate::Error::new(crate::ErrorKind::Internal, "the operating system gave no random bytes")
-            .with_source(std::io::Error::from(error))
-    })?;
-    Ok(bytes)
+    draw(&SystemChance)
 }

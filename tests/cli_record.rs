@@ -40,7 +40,7 @@ fn every_fixture_is_recorded_whole() {
         let summary = ended.summary();
         assert_eq!(summary["playlist"], KEY);
         assert_eq!(summary["complete"], true);
-        assert_eq!(summary["unlisted"], 0);
+        assert_eq!(summary["uncommitted"], 0);
         assert_eq!(summary["duration_millis"], recording.millis());
         assert_eq!(summary["segments"], recording.segments.len());
         let bytes: usize = recording.bodies().iter().map(|body| body.len()).sum();

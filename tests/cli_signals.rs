@@ -93,9 +93,9 @@ fn start_waiting(input: &str, root: &Path) -> Running {
 #[test]
 fn waiting_for_the_first_byte_can_be_ended() {
     for (signals, pause) in REQUESTS {
-        let root = tempfile::tempdir().unwrap();
         // Nobody is to send; any port will do.
         for input in ["-", "udp://127.0.0.1:0", "tcp://@127.0.0.1:0"] {
+            let root = tempfile::tempdir().unwrap();
             println!("{signals:?} {input}");
             let mut running = start_waiting(input, root.path());
             let _open = running.take_stdin();

@@ -65,22 +65,18 @@ fn what_cannot_be_read_back_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn frozen_chunks_are_shared_and_of_useful_size() {
-    let mut renderer = Renderer::new(&HEADER);
-    let mut frozen = Vec::new();
-    for number in 0..5000 {
-        renderer.append(&entry(&format!("{number}.ts"))).unwrap();
-        let chunks = renderer.chunks();
-        for (chunk, before) in chunks.iter().zip(&frozen) {
-            assert_eq!(chunk.as_ptr() as usize, *before, "a frozen chunk was copied");
-            assert!((64 * 1024..65 * 1024).contains(&chunk.len()));
-        }
-        frozen =
-            chunks.iter().take_while(|chunk| chunk.len() >= 64 * 1024).map(|c| c.as_ptr() as usize).collect();
-        assert!(chunks.len() <= frozen.len() + 1);
+fn the_pieces_taken_make_the_text() {
+    let (mut whole, mut taken, mut pieces) = (Renderer::new(&HEADER), Renderer::new(&HEADER), String::new());
+    for number in 0..100 {
+        let entry = entry(&format!("{number}.ts"));
+        whole.append(&entry).unwrap();
+        taken.append(&entry).unwrap();
+        pieces += &taken.take();
+        assert_eq!(taken.text(), "", "nothing is kept");
     }
-    assert!(frozen.len() > 5);
-    assert_eq!(renderer.len(), text(&renderer).len());
+    whole.end();
+    taken.end();
+    assert_eq!(pieces + &taken.take(), whole.text());
 }
 
 /// Borders of segments over 24 hours, `numerator / denominator` ticks each.

@@ -4,20 +4,23 @@
 mod fault_store;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use fault_store::{Fault, FaultStore};
 use tapeline::ErrorKind;
+use tapeline::continuity::{ControlObject, Phase};
 use tapeline::ids::{MediaKind, RecordingId, Uid};
 use tapeline::media::Container;
 use tapeline::playlist::{check, check_append, parse};
-use tapeline::recorder::{Event, Options, OutputSpec, Recorder, Summary};
+use tapeline::recorder::{Event, Options, OutputSpec, Recorder, Spool, Summary};
 use tapeline::slicer::SlicingRules;
 use tapeline::store::{ObjectKind, Store};
 use tapeline::time::{MediaSpan, WallTime};
 
 const PLAYLIST: &str = "s1_main.m3u8";
+const CONTROL: &str = ".tapeline/recordings/s1.json";
 
 fn media() -> Bytes {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/h264_aac.ts");
@@ -29,7 +32,7 @@ fn options(spool: &tempfile::TempDir) -> Options {
     let rules = SlicingRules { target, max_length: target + target, ..SlicingRules::default() };
     Options {
         rules,
-        spool: Some(spool.path().to_owned()),
+        spool: Spool::Folder(spool.path().to_owned()),
         stop_patience: Duration::from_secs(600),
         ..Options::default()
     }
@@ -44,7 +47,21 @@ async fn start(store: &Store, spool: &tempfile::TempDir) -> Recorder {
 }
 
 async fn record(store: &Store, spool: &tempfile::TempDir) -> tapeline::Result<Summary> {
-    let recorder = start(store, spool).await;
+    record_with(start(store, spool).await).await
+}
+
+/// Records while the store obeys a script.
+async fn record_through(
+    store: &Arc<FaultStore>,
+    faults: impl IntoIterator<Item = Fault>,
+    spool: &tempfile::TempDir,
+) -> tapeline::Result<Summary> {
+    let recorder = start(&Store::from_object_store("faulty:", store.clone()), spool).await;
+    store.script_puts(faults);
+    record_with(recorder).await
+}
+
+async fn record_with(recorder: Recorder) -> tapeline::Result<Summary> {
     let output = recorder.output(composite())?;
     for chunk in media().chunks(10_000) {
         output.write_bytes(Bytes::copy_from_slice(chunk)).await?;
@@ -57,11 +74,20 @@ fn is_empty(spool: &tempfile::TempDir) -> bool {
 }
 
 /// What every history of writes must show: segments are written once; each version of the playlist is
-/// legal, extends the one before, and lists only what was written before.
+/// legal, extends the one before, and lists only what was written and committed before.
 fn check_history(written: &[(String, Bytes)]) -> usize {
     let mut segments = HashSet::new();
     let mut last = Bytes::new();
+    let mut committed = 0;
     for (key, body) in written {
+        if key == CONTROL {
+            let state = ControlObject::decode(body).unwrap();
+            committed = state.outputs.first().map_or(0, |output| output.segments);
+            continue;
+        }
+        if key.starts_with(".tapeline/") {
+            continue;
+        }
         if key != PLAYLIST {
             assert!(segments.insert(key.clone()), "{key} was written twice");
             continue;
@@ -73,6 +99,7 @@ fn check_history(written: &[(String, Bytes)]) -> usize {
             parsed.segments.iter().all(|segment| segments.contains(&segment.uri)),
             "listed before stored"
         );
+        assert!(parsed.segments.len() as u64 <= committed, "listed before committed");
         last = body.clone();
     }
     let parsed = parse(&last).unwrap();
@@ -86,47 +113,47 @@ async fn playlists_only_grow_and_list_what_is_stored() {
     let handle = Store::from_object_store("faulty:", store.clone());
     let summary = record(&handle, &spool).await.unwrap();
     assert_eq!(check_history(&store.written()), 12);
-    assert_eq!((summary.outputs[0].segments, summary.outputs[0].unlisted), (12, 0));
-    assert!(summary.outputs[0].complete && is_empty(&spool));
+    let output = &summary.outputs[0];
+    assert_eq!((output.segments, output.listed, output.uncommitted), (12, 12, 0));
+    assert!(output.complete && is_empty(&spool));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_in_the_middle_loses_nothing() {
     // Every write fails for a while, half of them after they were carried out.
-    let faults = (0..400).map(|n| if n < 6 || n % 2 == 0 { Fault::None } else { Fault::LostAfter });
+    let faults = (0..12).map(|n| if n < 6 || n % 2 == 0 { Fault::None } else { Fault::LostAfter });
     let outage = std::iter::repeat_n(Fault::LostBefore, 60);
-    let (store, spool) = (FaultStore::new(faults.take(12).chain(outage), []), tempfile::tempdir().unwrap());
-    let handle = Store::from_object_store("faulty:", store.clone());
-    let summary = record(&handle, &spool).await.unwrap();
+    let (store, spool) = (FaultStore::new([], []), tempfile::tempdir().unwrap());
+    let summary = record_through(&store, faults.chain(outage), &spool).await.unwrap();
     assert_eq!(check_history(&store.written()), 12);
     assert!(summary.outputs[0].complete && is_empty(&spool));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_never_comes_back_leaves_all_in_the_spool() {
-    let store = FaultStore::new(std::iter::repeat_n(Fault::LostBefore, 100_000), []);
-    let spool = tempfile::tempdir().unwrap();
-    let handle = Store::from_object_store("faulty:", store.clone());
-    let error = record(&handle, &spool).await.unwrap_err();
+    let (store, spool) = (FaultStore::new([], []), tempfile::tempdir().unwrap());
+    let outage = std::iter::repeat_n(Fault::LostBefore, 100_000);
+    let error = record_through(&store, outage, &spool).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DataLoss, "{}", error.report());
-    assert!(error.message().contains("0 segments are listed, 12 complete ones are not"), "{error}");
+    assert!(error.message().contains("0 segments are committed, 12 complete ones are not"), "{error}");
     let folder = std::fs::read_dir(spool.path()).unwrap().next().unwrap().unwrap().path();
-    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 12);
-    assert!(store.written().is_empty());
+    let left = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    assert_eq!(left.filter(|file| file.extension().is_some_and(|end| end == "ts")).count(), 12);
+    assert!(store.written().iter().all(|(key, _)| key.starts_with(".tapeline/")));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_at_the_begin_is_an_error_and_later_an_outage() {
     let spool = tempfile::tempdir().unwrap();
-    let store = FaultStore::new([Fault::Denied], []);
-    let error = record(&Store::from_object_store("faulty:", store), &spool).await.unwrap_err();
+    let handle = Store::from_object_store("faulty:", FaultStore::new([Fault::Denied], []));
+    let id = RecordingId::new("s1", "main").unwrap();
+    let error = Recorder::start(&handle, id, options(&spool)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{}", error.report());
 
     let spool = tempfile::tempdir().unwrap();
     let later = std::iter::repeat_n(Fault::None, 14).chain(std::iter::repeat_n(Fault::Denied, 9));
-    let store = FaultStore::new(later, []);
-    let handle = Store::from_object_store("faulty:", store.clone());
-    record(&handle, &spool).await.unwrap();
+    let store = FaultStore::new([], []);
+    record_through(&store, later, &spool).await.unwrap();
     assert_eq!(check_history(&store.written()), 12);
 }
 
@@ -211,5 +238,7 @@ async fn an_output_without_media_leaves_nothing() {
     assert_eq!(output.finish().await.unwrap_err().kind(), ErrorKind::Malformed);
     let summary = recorder.stop().await.unwrap();
     assert_eq!(summary.outputs[0].playlist, None);
-    assert!(store.written().is_empty() && is_empty(&spool));
+    assert!(store.written().iter().all(|(key, _)| key.starts_with(".tapeline/")) && is_empty(&spool));
+    let (_, last) = store.written().into_iter().rfind(|(key, _)| key == CONTROL).unwrap();
+    assert_eq!(ControlObject::decode(&last).unwrap().phase, Phase::Stopped);
 }

@@ -128,7 +128,7 @@ pub fn append(playlist: &mut Renderer, entries: &[Entry]) -> usize {
     for entry in entries {
         playlist.append(black_box(entry)).expect("a legal entry");
     }
-    playlist.len()
+    playlist.take().len()
 }
 
 /// Moves the packet's clock reference and time stamps.

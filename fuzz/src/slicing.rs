@@ -234,7 +234,7 @@ fn check_playlist(setting: &Setting, output: &Output) {
         renderer.append(&entry).unwrap_or_else(|error| panic!("{error}: {facts:?}"));
     }
     renderer.end();
-    let text = renderer.chunks().concat();
+    let text = renderer.text().as_bytes().to_vec();
     let findings = playlist::check(&text);
     assert!(findings.is_empty(), "{}\n{}", findings[0], String::from_utf8_lossy(&text));
 }

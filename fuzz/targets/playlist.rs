@@ -60,7 +60,7 @@ fn round_trip(list: &List) {
     let mut renderer = Renderer::new(&Header { target_duration: list.target_duration });
     let mut kept = Vec::new();
     for written in &list.entries {
-        let before = renderer.chunks().concat();
+        let before = renderer.text().as_bytes().to_vec();
         let entry = Entry {
             uri: written.uri.clone(),
             start: MediaTime::from_ticks(written.start),
@@ -71,7 +71,7 @@ fn round_trip(list: &List) {
             gap: written.gap,
         };
         let taken = renderer.append(&entry).is_ok();
-        let after = renderer.chunks().concat();
+        let after = renderer.text().as_bytes().to_vec();
         assert!(check_append(&before, &after).is_empty());
         assert_eq!(taken, after.len() > before.len(), "refused, the text stays as it was");
         if taken {
@@ -82,7 +82,7 @@ fn round_trip(list: &List) {
     if list.end {
         renderer.end();
     }
-    let mut text = renderer.chunks().concat();
+    let mut text = renderer.text().as_bytes().to_vec();
     for &(at, byte) in &list.damage {
         let at = usize::from(at) % text.len();
         text[at] = byte;
@@ -92,7 +92,7 @@ fn round_trip(list: &List) {
 }
 
 fn same(renderer: &Renderer, entries: &[Entry]) {
-    let text = renderer.chunks().concat();
+    let text = renderer.text().as_bytes().to_vec();
     let read = parse(&text).expect("what was written can be read");
     assert!(read.notes.is_empty(), "{:?}", read.notes);
     let read: Vec<Entry> = read.segments.iter().filter_map(|segment| segment.to_entry()).collect();

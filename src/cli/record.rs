@@ -14,7 +14,7 @@ use crate::ids::{Cname, RecordingId, Sid};
 use crate::input::{self, Source};
 use crate::media::Container;
 use crate::naming::Prefix;
-use crate::recorder::{Options, Output, OutputSpec, Recorder};
+use crate::recorder::{Options, Output, OutputSpec, Recorder, Spool};
 use crate::slicer::SlicingRules;
 use crate::store::{Store, StoreOptions};
 use crate::time::{MediaSpan, WallTime};
@@ -35,11 +35,14 @@ pub struct Arguments {
     #[arg(long, value_name = "STORE")]
     to: String,
     /// Recording id; by default 32 random hex digits
-    #[arg(long)]
+    #[arg(long, required_if_eq("resume", "true"))]
     sid: Option<String>,
-    /// Channel name
-    #[arg(long, default_value = "main")]
-    cname: String,
+    /// Channel name; by default main, or that of the recording that is resumed
+    #[arg(long)]
+    cname: Option<String>,
+    /// Go on with a recording whose worker is gone, as its next generation
+    #[arg(long)]
+    resume: bool,
     /// Folders before every name in the store, joined by /
     #[arg(long, default_value = "", hide_default_value = true)]
     prefix: String,
@@ -58,7 +61,8 @@ pub struct Arguments {
     /// Read a file no faster than it would play
     #[arg(long)]
     realtime: bool,
-    /// Folder for segments on their way; by default inside a local store, else the user's state folder
+    /// Folder for segments on their way, or memory: for none; by default inside a local store, else the
+    /// user's state folder
     #[arg(long, value_name = "DIR")]
     spool: Option<PathBuf>,
     /// The store's server, https://host:port, if not where its maker's is
@@ -99,7 +103,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let mut options = Options {
         rules,
         prefix,
-        spool: arguments.spool.clone(),
+        spool: spool(arguments.spool.as_ref()),
         stop_patience: arguments.stop_timeout,
         clock: clock.clone(),
         ..Options::default()
@@ -115,7 +119,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         spec = spec.program(program);
     }
     let started = tokio::select! {
-        started = Recorder::start(&store, id, options) => Some(started?),
+        started = begin(&store, &arguments, id, options) => Some(started?),
         () = signals.requested() => None,
     };
     let Some(recorder) = started else { return Ok(()) };
@@ -271,12 +275,29 @@ impl Pace {
     }
 }
 
+/// Starts the recording, or resumes it.
+async fn begin(store: &Store, arguments: &Arguments, id: RecordingId, options: Options) -> Result<Recorder> {
+    if !arguments.resume {
+        return Recorder::start(store, id, options).await;
+    }
+    let recorder = Recorder::resume(store, &id.sid, arguments.cname.is_some().then_some(&id.cname), options);
+    recorder.await
+}
+
+fn spool(argument: Option<&PathBuf>) -> Spool {
+    match argument {
+        None => Spool::Usual,
+        Some(folder) if folder.as_os_str() == "memory:" => Spool::Memory,
+        Some(folder) => Spool::Folder(folder.clone()),
+    }
+}
+
 fn recording_id(arguments: &Arguments) -> Result<RecordingId> {
     let sid = match &arguments.sid {
         Some(sid) => Sid::new(sid)?,
         None => Sid::from_random(random_bytes()?),
     };
-    Ok(RecordingId { sid, cname: Cname::new(&arguments.cname)? })
+    Ok(RecordingId { sid, cname: Cname::new(arguments.cname.as_deref().unwrap_or("main"))? })
 }
 
 fn rules(arguments: &Arguments) -> Result<SlicingRules> {

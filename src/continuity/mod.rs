@@ -4,13 +4,14 @@
 //! workers contend for; it is changed by compare-and-swap alone. So correctness never depends on a clock:
 //! clocks only decide when somebody tries.
 //!
-//! - A holder starts a recording, or claims its next generation, and then commits segments and stops.
+//! - A [`Holder`] starts a recording, or claims its next generation, and then commits segments and stops.
 //!   It is *fenced* when somebody else has claimed or stopped the recording since.
 //! - [`ControlObject`] and [`Seal`] are the documents, with every change that there is (pure).
 //! - [`Change`] settles one change: any answer but a clean success is undecided until the object has been
 //!   read back, and what is undecided is repeated with the same body (pure).
 //! - A [`Register`] reads and swaps the control object in the form that its store has; [`probe`] finds out
 //!   which, and refuses a store that would lose recordings.
+//! - [`Recordings`] lists and reads what a store holds.
 //!
 //! The order segment, commit, publish is what makes it safe: a playlist is published only as far as it is
 //! committed, commits of a generation end with the next claim, and so a late publication can only show what
@@ -19,7 +20,9 @@
 mod change;
 mod control;
 mod form;
+mod holder;
 pub mod probe;
+mod recordings;
 mod register;
 mod seal;
 mod tail;
@@ -28,6 +31,8 @@ mod transitions;
 pub use change::{Change, Heard, Next};
 pub use control::{ControlObject, HolderName, InvalidDocument, MediaEnd, OutputState, Phase, SealName};
 pub use form::{Form, StoreForm};
+pub use holder::{Holder, HolderOptions, OnRetry};
+pub use recordings::Recordings;
 pub use register::{Register, Swapped, Version};
 pub use seal::Seal;
 pub use tail::TailEntry;

@@ -6,12 +6,14 @@
 //!
 //! [`Change`]: super::Change
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use object_store::UpdateVersion;
 
+use super::control::ControlObject;
 use super::form::Form;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Sid;
@@ -123,6 +125,17 @@ impl Register {
         })
     }
 
+    /// Reads a document of this register.
+    ///
+    /// # Errors
+    /// `Malformed`, saying where and why.
+    pub fn decode(&self, text: &[u8]) -> Result<ControlObject> {
+        ControlObject::decode(text).map_err(|error| {
+            let message = format!("the control object {} in {} cannot be read", self.folder, self.store);
+            Error::new(ErrorKind::Malformed, message).with_source(error)
+        })
+    }
+
     fn single(&self) -> String {
         format!("{}.json", self.folder)
     }
@@ -149,6 +162,12 @@ impl Register {
         }
         self.known.fetch_max(number, Ordering::Relaxed);
         Ok(latest.map(|body| (body, Version::Number(number))))
+    }
+}
+
+impl fmt::Display for Register {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.folder)
     }
 }
 

@@ -1,23 +1,18 @@
 //! The text of a playlist that only ever grows.
 //!
-//! In: a [`Header`], then [`Entry`] after [`Entry`], at last the end. Out: the text as chunks.
-//! Invariants: every text handed out is a prefix of every later one (RFC 8216, 4.3.3.5: `EVENT`);
-//! adding an entry costs the same however long the list is, nothing is rendered twice; no entry that
-//! would break the list's lines or its `EXT-X-TARGETDURATION` gets in. `EXT-X-VERSION` is 8 from the
-//! start, since a `EXT-X-GAP` may come later and the header cannot change then.
+//! In: a [`Header`], then [`Entry`] after [`Entry`], at last the end. Out: text, piece by piece, for whoever
+//! keeps it; nothing is kept here, so that a playlist of a month costs as much memory as one of a minute.
+//! Invariants: the pieces taken are in order, and nothing is rendered twice (RFC 8216, 4.3.3.5: `EVENT`);
+//! adding an entry costs the same however long the list is; no entry that would break the list's lines or
+//! its `EXT-X-TARGETDURATION` gets in. `EXT-X-VERSION` is 8 from the start, since a `EXT-X-GAP` may come
+//! later and the header cannot change then.
 //!
 //! Not here: whether dates and discontinuities make sense ([`check`](super::check) says that), and
 //! percent-encoding.
 
 use std::fmt;
 
-use bytes::Bytes;
-
 use super::model::{Entry, Header};
-
-/// Chunks are frozen at this size: large enough to be sent and hashed at full speed, small enough
-/// that copying the open one does not matter.
-const CHUNK: usize = 64 * 1024;
 
 /// Why an entry was refused. The text is as it was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,9 +41,8 @@ impl std::error::Error for RenderError {}
 /// A growing playlist.
 #[derive(Debug, Clone)]
 pub struct Renderer {
-    frozen: Vec<Bytes>,
-    frozen_len: usize,
-    tail: String,
+    /// Rendered and not yet taken.
+    text: String,
     target_duration: u32,
     ended: bool,
 }
@@ -57,14 +51,14 @@ impl Renderer {
     /// A playlist with no segment yet.
     pub fn new(header: &Header) -> Self {
         let target_duration = header.target_duration;
-        let tail = format!(
+        let text = format!(
             "#EXTM3U\n\
              #EXT-X-VERSION:8\n\
              #EXT-X-PLAYLIST-TYPE:EVENT\n\
              #EXT-X-TARGETDURATION:{target_duration}\n\
              #EXT-X-MEDIA-SEQUENCE:0\n"
         );
-        Self { frozen: Vec::new(), frozen_len: 0, tail, target_duration, ended: false }
+        Self { text, target_duration, ended: false }
     }
 
     /// Adds a segment at the end.
@@ -84,19 +78,16 @@ impl Renderer {
             return Err(RenderError::OverTarget);
         }
         if *discontinuity {
-            self.tail.push_str("#EXT-X-DISCONTINUITY\n");
+            self.text.push_str("#EXT-X-DISCONTINUITY\n");
         }
-        self.tail.push_str(&format!(
+        self.text.push_str(&format!(
             "#EXT-X-PROGRAM-DATE-TIME:{date}\n#EXT-X-TAPELINE-MEDIA:START={},CLOCK={clock}\n",
             start.ticks()
         ));
         if *gap {
-            self.tail.push_str("#EXT-X-GAP\n");
+            self.text.push_str("#EXT-X-GAP\n");
         }
-        self.tail.push_str(&format!("#EXTINF:{seconds}.{millis:03},\n{uri}\n"));
-        if self.tail.len() >= CHUNK {
-            self.freeze();
-        }
+        self.text.push_str(&format!("#EXTINF:{seconds}.{millis:03},\n{uri}\n"));
         Ok(())
     }
 
@@ -104,34 +95,17 @@ impl Renderer {
     pub fn end(&mut self) {
         if !self.ended {
             self.ended = true;
-            self.tail.push_str("#EXT-X-ENDLIST\n");
+            self.text.push_str("#EXT-X-ENDLIST\n");
         }
     }
 
-    /// The whole text, in order: the frozen chunks shared, the open one copied.
-    pub fn chunks(&self) -> Vec<Bytes> {
-        let mut chunks = Vec::with_capacity(self.frozen.len() + 1);
-        chunks.extend(self.frozen.iter().cloned());
-        if !self.tail.is_empty() {
-            chunks.push(Bytes::copy_from_slice(self.tail.as_bytes()));
-        }
-        chunks
+    /// What was rendered since the last [`take`](Self::take).
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
-    /// The length of the whole text in bytes.
-    pub fn len(&self) -> usize {
-        self.frozen_len + self.tail.len()
-    }
-
-    /// Never: a playlist has at least its header.
-    pub fn is_empty(&self) -> bool {
-        false
-    }
-
-    fn freeze(&mut self) {
-        let text = std::mem::take(&mut self.tail);
-        self.frozen_len += text.len();
-        // Boxed, so that a chunk which stays for hours does not keep the String's spare room.
-        self.frozen.push(Bytes::from(text.into_bytes().into_boxed_slice()));
+    /// Takes what was rendered since the last call: the list is what all calls gave, in order.
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
     }
 }

@@ -38,6 +38,13 @@ pub enum Event {
         /// Why it ended.
         reason: CutReason,
     },
+    /// More segments belong to the recording, whatever happens to this worker.
+    SegmentCommitted {
+        /// The output's playlist.
+        playlist: String,
+        /// How many are committed.
+        segments: u64,
+    },
     /// The playlist in the store lists more segments.
     SegmentListed {
         /// The output's playlist.

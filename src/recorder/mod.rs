@@ -2,7 +2,8 @@
 //!
 //! A [`Recorder`] holds one recording while this worker records it; its [`Output`]s take the media, each
 //! on its own. [`Recorder::stop`] ends all and says what was stored. Dropping a recorder without stopping it
-//! is the same as a crash: what was listed stays, and no playlist gets its end.
+//! is the same as a crash: what was committed stays, no playlist gets its end, and another worker may go on
+//! with [`Recorder::resume`].
 //!
 //! ```
 //! # async fn demo() -> tapeline::Result<()> {
@@ -31,7 +32,7 @@ mod session;
 mod summary;
 
 pub use event::Event;
-pub use options::{Options, OutputSpec};
+pub use options::{Options, OutputSpec, Spool};
 pub use output::Output;
 pub use session::Recorder;
 pub use summary::{OutputSummary, Summary};

@@ -1,9 +1,10 @@
 //! What the caller chooses.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{SharedClock, SystemClock};
+use crate::clock::{SharedChance, SharedClock, SystemChance, SystemClock};
 use crate::ids::{MediaKind, OutputName, Uid};
 use crate::media::Container;
 use crate::naming::Prefix;
@@ -11,16 +12,28 @@ use crate::slicer::SlicingRules;
 use crate::time::WallTime;
 use crate::upload::Limits;
 
+/// Where segments wait until they are stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Spool {
+    /// A folder in a local store itself, so that nothing is copied; else in the user's state folder.
+    #[default]
+    Usual,
+    /// A folder of its own in this one.
+    Folder(PathBuf),
+    /// Memory, for workers without a disk: what is not stored is lost with the process.
+    Memory,
+}
+
 /// How to record.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// When segments end.
     pub rules: SlicingRules,
-    /// Folders before every name in the store.
+    /// Folders before every name in the store. A recording that is resumed keeps its own; another one here
+    /// is an error.
     pub prefix: Prefix,
-    /// Where segments wait until they are stored. By default a folder in a local store itself, so that
-    /// nothing is copied, else the user's state folder.
-    pub spool: Option<PathBuf>,
+    /// Where segments wait until they are stored.
+    pub spool: Spool,
     /// Uploads under way at once.
     pub limits: Limits,
     /// Segments of an output that may wait in the spool; then writing waits too.
@@ -29,6 +42,8 @@ pub struct Options {
     pub stop_patience: Duration,
     /// The clock to go by.
     pub clock: SharedClock,
+    /// Where random numbers come from.
+    pub chance: SharedChance,
 }
 
 impl Default for Options {
@@ -37,11 +52,12 @@ impl Default for Options {
         Self {
             rules: SlicingRules::default(),
             prefix: Prefix::default(),
-            spool: None,
+            spool: Spool::Usual,
             limits: Limits::default(),
             max_waiting_segments: 1024,
             stop_patience: Duration::from_secs(60),
             clock: SystemClock::shared(),
+            chance: Arc::new(SystemChance),
         }
     }
 }

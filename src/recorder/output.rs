@@ -8,6 +8,7 @@ use tracing::{Instrument, Span, info, info_span};
 
 use super::event::Event;
 use super::session::Session;
+use crate::checksum::RunningCrc64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::naming::{NameKind, ObjectName};
 use crate::slicer::{Action, OpenedSegment, SealedSegment, SliceError, Slicer};
@@ -54,6 +55,7 @@ struct State {
 struct OpenSegment {
     file: SpoolFile,
     name: ObjectName,
+    crc64: RunningCrc64,
 }
 
 impl Output {
@@ -180,9 +182,12 @@ impl Shared {
 
     async fn carry_out_all(&self, state: &mut State) -> Result<()> {
         while let Some(action) = state.slicer.pull() {
-            match (action, &state.segment) {
+            match (action, &mut state.segment) {
                 (Action::Open(facts), _) => self.open(state, facts).await?,
-                (Action::Bytes(bytes), Some(segment)) => segment.file.append(bytes),
+                (Action::Bytes(bytes), Some(segment)) => {
+                    segment.crc64.update(&bytes);
+                    segment.file.append(bytes);
+                }
                 (Action::Bytes(_), None) => {}
                 (Action::Sealed(facts), _) => self.seal(state, facts)?,
             }
@@ -205,7 +210,7 @@ impl Shared {
                 continue;
             };
             info!(segment = facts.seq.0, date = %facts.date, key = facts.starts_with_key, "segment opened");
-            state.segment = Some(OpenSegment { file, name });
+            state.segment = Some(OpenSegment { file, name, crc64: RunningCrc64::default() });
             state.without_key_frame += u64::from(!facts.starts_with_key);
             self.session.emit(Event::SegmentOpened {
                 playlist: self.playlist.to_string(),
@@ -220,14 +225,14 @@ impl Shared {
     }
 
     fn seal(&self, state: &mut State, facts: SealedSegment) -> Result<()> {
-        let Some(OpenSegment { file, name }) = state.segment.take() else { return Ok(()) };
+        let Some(OpenSegment { file, name, crc64 }) = state.segment.take() else { return Ok(()) };
         let notes = state.slicer.notes();
         if std::mem::replace(&mut state.told, notes.faults()) != notes.faults() {
             self.session.emit(Event::InputFaults { playlist: self.playlist.to_string(), notes });
         }
         // Without room the next write waits, not this one, which is halfway through its bytes.
         let permit = Arc::clone(&self.room).try_acquire_owned().ok();
-        let sealed = SealedFile { file: Arc::new(file), name, facts, permit };
+        let sealed = SealedFile { file: Arc::new(file), name, facts, crc64: crc64.current(), permit };
         self.session.driver.sealed(self.index, sealed)
     }
 }

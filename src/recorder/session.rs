@@ -7,28 +7,35 @@ use tokio::sync::broadcast;
 use tracing::{Span, info, info_span};
 
 use super::event::Event;
-use super::options::{Options, OutputSpec};
+use super::options::{Options, OutputSpec, Spool};
 use super::output::Output;
 use super::summary::{OutputSummary, Summary};
-use crate::clock::random_bytes;
+use crate::clock::draw;
+use crate::continuity::{Holder, HolderOptions, Recordings, StoreForm, probe};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{Generation, OutputName, RecordingId};
+use crate::ids::{Cname, Generation, OutputName, RecordingId, Sid};
 use crate::media::Container;
 use crate::naming::{NameKind, ObjectName, key};
 use crate::playlist::Header;
 use crate::slicer::{Slicer, SlicerOptions};
 use crate::spool::SpoolFolder;
 use crate::store::Store;
-use crate::upload::{Driver, DriverOptions, Finished, Notice};
+use crate::time::MediaSpan;
+use crate::upload::{Driver, DriverOptions, Ending, Finished, Notice};
 
 /// Events kept for a listener that is slow; then it misses the oldest.
 const EVENTS: usize = 1024;
+/// The first segment of a resumed recording ends at the first key frame after this.
+const RESUMED_FIRST: MediaSpan = MediaSpan::from_secs(2);
+/// Ids of media clocks of one generation: those of two generations must not look like the same clock.
+const CLOCKS: u32 = 1_000_000;
 
 /// What the recorder and its outputs share.
 #[derive(Debug)]
 pub(super) struct Session {
     id: RecordingId,
     generation: Generation,
+    uid: u32,
     pub(super) options: Options,
     pub(super) spool: SpoolFolder,
     pub(super) driver: Driver,
@@ -64,37 +71,99 @@ pub struct Recorder {
 impl Recorder {
     /// Begins a recording.
     ///
+    /// The first recording on a store examines it, and refuses one that would lose recordings.
+    ///
     /// # Errors
-    /// `Conflict` where the store holds a recording of that name already; `InvalidInput` where the store or
-    /// the spool refuses this user or does not exist; `Unavailable` where the store cannot be reached.
+    /// `Conflict` where the store holds a recording of that sid already, saying its state, or objects of
+    /// its names; `InvalidInput` where the store or the spool refuses this user, does not exist, or lacks a
+    /// guarantee; `Unavailable` where the store cannot be reached.
     pub async fn start(store: &Store, id: RecordingId, options: Options) -> Result<Self> {
-        let generation = Generation::FIRST;
-        let span = info_span!("recording", sid = %id.sid, cname = %id.cname, %generation);
-        let composite = key(&options.prefix, &playlist_name(&id, generation, OutputName::Composite));
-        if store.check_access(&composite).await? {
-            let message = format!(
-                "{composite} exists in {store}: this recording was made already; choose another --sid"
-            );
+        let composite = key(&options.prefix, &playlist_name(&id, Generation::FIRST, OutputName::Composite));
+        let foreign = store.check_access(&composite).await?;
+        let (recordings, events) = prepare(store, &options).await?;
+        let register = recordings.register(&id.sid);
+        if foreign && register.read().await?.is_none() {
+            let message =
+                format!("{composite} exists in {store}, made by somebody else; choose another --sid");
             return Err(Error::new(ErrorKind::Conflict, message));
         }
-        let base = match &options.spool {
-            Some(folder) => folder.clone(),
-            None => default_spool(store)?,
+        let spool = spool(store, &id.sid, &options).await?;
+        let started = Holder::start(register, &id, options.prefix.clone(), holder_options(&options, &events));
+        match started.await {
+            Ok(holder) => Self::hold(store, holder, options, spool, events),
+            Err(error) => {
+                spool.remove_if_empty().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes a recording over whose worker is gone, which is the caller's word: claims its next generation
+    /// and goes on under its names. Its first segment ends early, so that it is soon safe. `cname` is
+    /// checked where it is given: one sid has one channel.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidInput` for another channel or prefix than the recording's; `Conflict` where the recording was stopped, or another claim came first, saying whose;
+    /// `Abandoned` where it has used up its failovers; else as [`start`](Self::start).
+    pub async fn resume(
+        store: &Store,
+        sid: &Sid,
+        cname: Option<&Cname>,
+        mut options: Options,
+    ) -> Result<Self> {
+        if !store.check_access(StoreForm::KEY).await? {
+            let message = format!("there is no recording {sid} in {store}: nobody has recorded there");
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+        let (recordings, events) = prepare(store, &options).await?;
+        let state = recordings.read(sid).await?;
+        let another = |what: &str, its: &str, given: &str| {
+            let message = format!("the recording {sid} has the {what} {its:?}, not {given:?}: leave it out");
+            Err(Error::new(ErrorKind::InvalidInput, message))
         };
-        let spool = SpoolFolder::create(&base, &id.sid, random_bytes()?).await?;
-        info!(parent: &span, store = %store, spool = %spool.path().display(), "recording");
-        let (events, _) = broadcast::channel(EVENTS);
+        if let Some(cname) = cname.filter(|cname| **cname != state.cname) {
+            return another("channel", state.cname.as_str(), cname.as_str());
+        }
+        if options.prefix != state.prefix && !options.prefix.is_empty() {
+            return another("prefix", state.prefix.as_str(), options.prefix.as_str());
+        }
+        options.prefix = state.prefix;
+        options.rules.first = Some(RESUMED_FIRST);
+        let spool = spool(store, sid, &options).await?;
+        let claimed = Holder::claim(recordings.register(sid), holder_options(&options, &events));
+        match claimed.await {
+            Ok(holder) => Self::hold(store, holder, options, spool, events),
+            Err(error) => {
+                spool.remove_if_empty().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Records what `holder` holds.
+    fn hold(
+        store: &Store,
+        holder: Holder,
+        options: Options,
+        spool: SpoolFolder,
+        events: broadcast::Sender<Event>,
+    ) -> Result<Self> {
+        let state = holder.state();
+        let (id, generation, uid) = (state.id(), state.generation, state.holder.uid);
+        let span = info_span!("recording", sid = %id.sid, cname = %id.cname, %generation);
+        info!(parent: &span, store = %store, %spool, uid, "recording");
         let driver_options = DriverOptions {
             limits: options.limits,
             clock: options.clock.clone(),
-            seed: u64::from_be_bytes(random_bytes()?),
+            seed: u64::from_be_bytes(draw(&*options.chance)?),
             prefix: options.prefix.clone(),
+            spool: spool.clone(),
             patience: options.stop_patience,
         };
         let listener = listener(events.clone());
-        let driver = span.in_scope(|| Driver::start(store.clone(), driver_options, listener));
-        let session =
-            Session { id, generation, options, spool, driver, events: Mutex::new(Some(events)), span };
+        let driver = span.in_scope(|| Driver::start(store.clone(), holder, driver_options, listener));
+        let events = Mutex::new(Some(events));
+        let session = Session { id, generation, uid, options, spool, driver, events, span };
         Ok(Self { session: Arc::new(session), outputs: Mutex::default() })
     }
 
@@ -108,8 +177,13 @@ impl Recorder {
         self.session.generation
     }
 
-    /// Where segments wait until they are stored.
-    pub fn spool(&self) -> &Path {
+    /// The random recording uid under which this turn joins the channel.
+    pub fn uid(&self) -> u32 {
+        self.session.uid
+    }
+
+    /// The folder where segments wait until they are stored; `None` for memory.
+    pub fn spool(&self) -> Option<&Path> {
         self.session.spool.path()
     }
 
@@ -134,9 +208,11 @@ impl Recorder {
             rules: session.options.rules,
             start: spec.start.unwrap_or_else(|| session.options.clock.wall()),
             program: spec.program,
+            clocks_used: u32::from(session.generation.get()) * CLOCKS,
         });
         session.driver.check()?;
-        session.driver.add_output(playlist.clone(), Header::covering(session.options.rules.max_length));
+        let header = Header::covering(session.options.rules.max_length);
+        session.driver.add_output(playlist.clone(), spec.container, header);
         let output = Output::new(Arc::clone(session), outputs.len(), playlist, spec.start.is_none(), slicer);
         outputs.push(output.clone());
         Ok(output)
@@ -148,12 +224,27 @@ impl Recorder {
         events.as_ref().map_or_else(|| broadcast::channel(1).1, broadcast::Sender::subscribe)
     }
 
-    /// Ends all outputs, stores and lists what is left, and gives every playlist its end.
+    /// Ends all outputs, stores and commits what is left, stops the recording for good, and gives every
+    /// playlist its end.
     ///
     /// # Errors
-    /// `DataLoss` where the store did not take everything in time; what ended the uploading early. The
-    /// message says what is missing and where the spool is that holds it.
+    /// `Fenced` where another worker has the recording, or somebody else has stopped it; `DataLoss` where
+    /// the store did not take everything in time; what else ended the uploading early. The message says
+    /// what is missing and where the spool is that holds it.
     pub async fn stop(self) -> Result<Summary> {
+        self.leave(Ending::Stop).await
+    }
+
+    /// Does the same for a worker that has lost its source for good, but leaves the recording open: any
+    /// other worker may resume it at once.
+    ///
+    /// # Errors
+    /// As [`stop`](Self::stop).
+    pub async fn orphan(self) -> Result<Summary> {
+        self.leave(Ending::Orphan).await
+    }
+
+    async fn leave(self, ending: Ending) -> Result<Summary> {
         let outputs = std::mem::take(&mut *self.outputs.lock().unwrap_or_else(PoisonError::into_inner));
         let mut failure = None;
         for output in &outputs {
@@ -163,7 +254,7 @@ impl Recorder {
                 _ => {}
             }
         }
-        let finished = self.session.driver.finish().await;
+        let finished = self.session.driver.finish(ending).await;
         self.session.spool.remove_if_empty().await;
         self.session.events.lock().unwrap_or_else(PoisonError::into_inner).take();
         let summary = self.summary(&outputs, &finished).await;
@@ -182,24 +273,31 @@ impl Recorder {
                 segments: finished.segments,
                 bytes: finished.bytes,
                 duration_millis: finished.duration_millis,
-                unlisted: finished.unlisted,
+                listed: finished.listed,
+                uncommitted: finished.uncommitted,
                 complete: finished.complete,
                 without_key_frame: output.without_key_frame().await,
                 notes: output.notes().await,
             });
         }
         let id = &self.session.id;
-        Summary { sid: id.sid.to_string(), cname: id.cname.to_string(), outputs: summaries }
+        Summary {
+            sid: id.sid.to_string(),
+            cname: id.cname.to_string(),
+            generation: self.generation().get(),
+            uid: self.uid(),
+            outputs: summaries,
+        }
     }
 
     fn incomplete(&self, summary: &Summary, kind: ErrorKind, error: &Error) -> Error {
-        let listed: u64 = summary.outputs.iter().map(|output| output.segments).sum();
-        let missing: u64 = summary.outputs.iter().map(|output| output.unlisted).sum();
+        let committed: u64 = summary.outputs.iter().map(|output| output.segments).sum();
+        let missing: u64 = summary.outputs.iter().map(|output| output.uncommitted).sum();
         let message = format!(
-            "{} is incomplete: {listed} segments are listed, {missing} complete ones are not, and what is not \
-             stored is in {}: {}",
+            "{} is incomplete: {committed} segments are committed, {missing} complete ones are not, and what \
+             is not stored is in {}: {}",
             self.session.id,
-            self.session.spool.path().display(),
+            self.session.spool,
             error.report()
         );
         Error::new(kind, message)
@@ -225,6 +323,9 @@ fn listener(events: broadcast::Sender<Event>) -> impl Fn(Notice) + Send + Sync +
                 duration_millis: facts.duration_millis,
                 reason: facts.reason,
             },
+            Notice::Committed { playlist, segments } => {
+                Event::SegmentCommitted { playlist: playlist.to_string(), segments }
+            }
             Notice::Listed { playlist, segments, ended } => {
                 Event::SegmentListed { playlist: playlist.to_string(), segments, ended }
             }
@@ -239,9 +340,36 @@ fn listener(events: broadcast::Sender<Event>) -> impl Fn(Notice) + Send + Sync +
     }
 }
 
+/// Makes sure of the store, and gives its recordings and the channel of this one's events.
+async fn prepare(store: &Store, options: &Options) -> Result<(Recordings, broadcast::Sender<Event>)> {
+    let form = probe::prepare(store, &options.clock, draw(&*options.chance)?).await?;
+    let (events, _) = broadcast::channel(EVENTS);
+    Ok((Recordings::new(store, form), events))
+}
+
+fn holder_options(options: &Options, events: &broadcast::Sender<Event>) -> HolderOptions {
+    let listener = listener(events.clone());
+    HolderOptions {
+        clock: options.clock.clone(),
+        chance: options.chance.clone(),
+        on_retry: Arc::new(move |key, error, pause| {
+            listener(Notice::Retrying { key: key.to_owned(), error: error.report(), pause });
+        }),
+    }
+}
+
+async fn spool(store: &Store, sid: &Sid, options: &Options) -> Result<SpoolFolder> {
+    let base = match &options.spool {
+        Spool::Memory => return Ok(SpoolFolder::memory()),
+        Spool::Folder(folder) => folder.clone(),
+        Spool::Usual => usual_spool(store)?,
+    };
+    SpoolFolder::create(&base, sid, draw(&*options.chance)?).await
+}
+
 /// A folder of a local store lies on the store's file system: segments are linked into place. Else the
 /// user's folder for state (XDG Base Directory Specification).
-fn default_spool(store: &Store) -> Result<PathBuf> {
+fn usual_spool(store: &Store) -> Result<PathBuf> {
     if let Some(root) = store.local_root() {
         return Ok(root.join(".tapeline").join("spool"));
     }

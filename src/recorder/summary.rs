@@ -11,6 +11,10 @@ pub struct Summary {
     pub sid: String,
     /// Channel name.
     pub cname: String,
+    /// This worker's turn at the recording, from 0.
+    pub generation: u8,
+    /// The random recording uid of this turn.
+    pub uid: u32,
     /// In the order they were opened.
     pub outputs: Vec<OutputSummary>,
 }
@@ -20,15 +24,17 @@ pub struct Summary {
 pub struct OutputSummary {
     /// The playlist's key; `None` where nothing was recorded.
     pub playlist: Option<String>,
-    /// Segments that the playlist lists.
+    /// Segments that are committed: they belong to the recording.
     pub segments: u64,
     /// Their bytes.
     pub bytes: u64,
     /// Their length.
     pub duration_millis: u64,
-    /// Segments that could not be stored and listed; they are in the spool.
-    pub unlisted: u64,
-    /// The playlist shows all segments and its end.
+    /// Segments that the playlist in the store lists.
+    pub listed: u64,
+    /// Segments that could not be stored and committed; they are in the spool.
+    pub uncommitted: u64,
+    /// All segments are committed, and the playlist shows them and its end.
     pub complete: bool,
     /// Segments that do not begin with a key frame.
     pub without_key_frame: u64,

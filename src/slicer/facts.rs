@@ -11,6 +11,8 @@ use crate::time::{MediaSpan, MediaTime, WallTime};
 pub enum CutReason {
     /// The target length was reached and a key frame came.
     Target,
+    /// The same for the first segment after a takeover, which is to be safe early.
+    Resumed,
     /// Picture size, sample rate or channels changed.
     Parameters,
     /// The container announced other tracks.
@@ -34,7 +36,7 @@ pub struct OpenedSegment {
     pub start: MediaTime,
     /// The date of `start`.
     pub date: WallTime,
-    /// Which run of the media clock `start` belongs to; counts from 1, a new one after each jump.
+    /// Which run of the media clock `start` belongs to; a new one after each jump.
     pub clock: u32,
     /// Times, tracks or parameters do not continue those of the segment before.
     pub discontinuity: bool,

@@ -40,6 +40,8 @@ pub struct SlicerOptions {
     pub start: WallTime,
     /// MPEG-TS: the program to record; `None` takes the first.
     pub program: Option<u16>,
+    /// Ids of media clocks begin after this one.
+    pub clocks_used: u32,
 }
 
 /// Why nothing can be recorded of an input.
@@ -111,7 +113,7 @@ impl Slicer {
         let splitter = Splitter::new(SplitterOptions { program: options.program });
         Self {
             reader: Reader::MpegTs(Box::new(splitter)),
-            plan: Plan::new(options.rules, options.start),
+            plan: Plan::new(options.rules, options.start, options.clocks_used),
             wanted_program: options.program,
             bytes_in: 0,
             segment_bytes: 0,

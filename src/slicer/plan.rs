@@ -88,10 +88,10 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub fn new(rules: SlicingRules, start: WallTime) -> Self {
+    pub fn new(rules: SlicingRules, start: WallTime, clocks_used: u32) -> Self {
         Self {
             rules,
-            timeline: Timeline::new(rules.interruption),
+            timeline: Timeline::new(rules.interruption, clocks_used),
             start,
             arrived: None,
             next: SegmentSeq::default(),
@@ -261,8 +261,12 @@ impl Plan {
             }
             self.pending_discontinuity = true;
         }
-        if key && length >= self.rules.target {
-            return self.cut_here(pts, true, CutReason::Target, false, key);
+        let (target, reason) = match self.rules.first.filter(|first| *first < self.rules.target) {
+            Some(first) if self.next.0 == 1 => (first, CutReason::Resumed),
+            _ => (self.rules.target, CutReason::Target),
+        };
+        if key && length >= target {
+            return self.cut_here(pts, true, reason, false, key);
         }
         let would_end = greatest.max(pts) + self.frame();
         let preferred = unit.random_access == RandomAccess::Recovery

@@ -99,7 +99,7 @@ fn with_b_pictures(times: Range<i64>, keys: i64) -> Vec<Step> {
 }
 
 fn run(rules: SlicingRules, zero: i64, steps: &[Step]) -> Vec<Border> {
-    let mut plan = Plan::new(rules, WallTime::from_millis(1_000_000));
+    let mut plan = Plan::new(rules, WallTime::from_millis(1_000_000), 0);
     let mut borders = Vec::new();
     for step in steps {
         match *step {

@@ -69,12 +69,12 @@ impl Run {
 }
 
 impl Timeline {
-    /// `gap`: a step longer than this is an interruption or a jump.
-    pub fn new(gap: MediaSpan) -> Self {
-        Self { gap, clock: 0, run: None }
+    /// `gap`: a step longer than this is an interruption or a jump. Runs are numbered on from `clocks_used`.
+    pub fn new(gap: MediaSpan, clocks_used: u32) -> Self {
+        Self { gap, clock: clocks_used, run: None }
     }
 
-    /// Number of the current run, from 1.
+    /// Number of the current run.
     pub fn clock(&self) -> u32 {
         self.clock
     }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn running_at(seconds: i64, arrived: Option<i64>) -> Timeline {
-        let mut timeline = Timeline::new(MediaSpan::from_secs(15));
+        let mut timeline = Timeline::new(MediaSpan::from_secs(15), 0);
         timeline.restart(at(seconds), WallTime::from_millis(1_000_000), wall(arrived));
         timeline
     }

@@ -1,13 +1,13 @@
-//! One open segment in the spool, appended to as bytes arrive.
+//! One file of the spool, appended to as bytes arrive: a segment, or a playlist's text.
 //!
-//! Bytes are handed to the kernel by one writer at a time on the blocking pool, in the order they came:
+//! On a disk, bytes are handed to the kernel by one writer at a time on the blocking pool, in the order they came:
 //! when [`flush`](SpoolFile::flush) finds 64 KiB waiting, else within half a second. While it writes, more
 //! may be appended; it goes on until nothing waits. Only a disk that is slower than the input makes the
 //! input wait, and then for the writer to take what waits, not for it to end: waking a thread costs more
 //! than writing what it was woken for.
 
 use std::fs::File;
-use std::io::{IoSlice, Write};
+use std::io::{IoSlice, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,9 +15,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::folder::{SpoolFolder, blocking, spool_error};
+use super::folder::{Place, SpoolFolder, blocking, spool_error};
 use crate::clock::SharedClock;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// So many bytes are written without delay.
 const PROMPT_BYTES: usize = 64 * 1024;
@@ -40,7 +40,7 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Shared {
+struct Disk {
     file: File,
     path: PathBuf,
     state: Mutex<State>,
@@ -50,12 +50,28 @@ struct Shared {
     idle: Notify,
 }
 
-/// A segment's file while it is open.
+/// Bytes that stay in memory, copied so that they pin no buffer of the input.
+#[derive(Debug, Default)]
+struct Memory {
+    full: Vec<Bytes>,
+    open: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Body {
+    Disk(Arc<Disk>),
+    Memory(Mutex<Memory>),
+}
+
+/// A file of the spool.
 #[derive(Debug)]
 pub struct SpoolFile {
-    shared: Arc<Shared>,
+    body: Body,
     clock: SharedClock,
 }
+
+/// Size of the pieces in which files are read and memory is kept.
+const PIECE: usize = 64 * 1024;
 
 impl SpoolFile {
     /// Creates the file `name` in the folder. `None` where a file of that name is there already.
@@ -63,7 +79,13 @@ impl SpoolFile {
     /// # Errors
     /// `Unavailable` or `InvalidInput` where the file cannot be made.
     pub async fn create(folder: &SpoolFolder, name: &str, clock: SharedClock) -> Result<Option<Self>> {
-        let path = folder.path().join(name);
+        let path = match &folder.place {
+            Place::Memory(names) => {
+                let body = Body::Memory(Mutex::default());
+                return Ok(SpoolFolder::reserve(names, name).then_some(Self { body, clock }));
+            }
+            Place::Disk { path, .. } => path.join(name),
+        };
         let opened = {
             let path = path.clone();
             blocking(move || File::options().append(true).create_new(true).open(path)).await
@@ -71,26 +93,40 @@ impl SpoolFile {
         match opened {
             Ok(file) => Ok(Some(Self::over(file, path, clock))),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
-            Err(error) => Err(spool_error(&path, "create a segment", error)),
+            Err(error) => Err(spool_error(&path, "create a file", error)),
         }
     }
 
     fn over(file: File, path: PathBuf, clock: SharedClock) -> Self {
-        let shared =
-            Shared { file, path, state: Mutex::default(), taken: Notify::new(), idle: Notify::new() };
-        Self { shared: Arc::new(shared), clock }
+        let disk = Disk { file, path, state: Mutex::default(), taken: Notify::new(), idle: Notify::new() };
+        Self { body: Body::Disk(Arc::new(disk)), clock }
     }
 
-    /// Where the file is.
-    pub fn path(&self) -> &Path {
-        &self.shared.path
+    /// Where the file is; `None` in memory.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.body {
+            Body::Disk(disk) => Some(&disk.path),
+            Body::Memory(_) => None,
+        }
     }
 
-    /// Appends bytes, without copying them. They are written by the next [`flush`](Self::flush).
+    /// Appends bytes. On a disk they are not copied, and written by the next [`flush`](Self::flush).
     pub fn append(&self, bytes: Bytes) {
-        let mut state = self.shared.lock();
-        state.waiting_bytes += bytes.len();
-        state.waiting.push(bytes);
+        match &self.body {
+            Body::Disk(disk) => {
+                let mut state = disk.lock();
+                state.waiting_bytes += bytes.len();
+                state.waiting.push(bytes);
+            }
+            Body::Memory(memory) => {
+                let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+                memory.open.extend_from_slice(&bytes);
+                if memory.open.len() >= PIECE {
+                    let full = std::mem::take(&mut memory.open).into_boxed_slice();
+                    memory.full.push(Bytes::from(full));
+                }
+            }
+        }
     }
 
     /// Has written what was appended, at once or soon. Waits where more than a mebibyte is waiting.
@@ -98,15 +134,16 @@ impl SpoolFile {
     /// # Errors
     /// What an earlier write met; the file then ends where that write stopped.
     pub async fn flush(&self) -> Result<()> {
+        let Body::Disk(disk) = &self.body else { return Ok(()) };
         loop {
-            let taken = self.shared.taken.notified();
+            let taken = disk.taken.notified();
             {
-                let mut state = self.shared.lock();
+                let mut state = disk.lock();
                 if state.waiting_bytes >= PROMPT_BYTES {
-                    self.shared.start_writer(&mut state);
+                    disk.start_writer(&mut state);
                 } else if state.waiting_bytes > 0 && !state.writing && !state.timed {
                     state.timed = true;
-                    self.write_later();
+                    self.write_later(disk);
                 }
                 if state.waiting_bytes <= MAX_WAITING_BYTES || state.failure.is_some() {
                     break;
@@ -114,7 +151,7 @@ impl SpoolFile {
             }
             taken.await;
         }
-        self.check()
+        disk.check()
     }
 
     /// Waits until all bytes are in the file.
@@ -122,41 +159,96 @@ impl SpoolFile {
     /// # Errors
     /// What a write met.
     pub async fn written(&self) -> Result<()> {
+        let Body::Disk(disk) = &self.body else { return Ok(()) };
         loop {
-            let idle = self.shared.idle.notified();
+            let idle = disk.idle.notified();
             {
-                let mut state = self.shared.lock();
-                self.shared.start_writer(&mut state);
+                let mut state = disk.lock();
+                disk.start_writer(&mut state);
                 if !state.writing {
                     break;
                 }
             }
             idle.await;
         }
-        self.check()
+        disk.check()
     }
 
-    fn check(&self) -> Result<()> {
-        match self.shared.lock().failure.take() {
-            Some(error) => Err(spool_error(self.path(), "write a segment", error)),
-            None => Ok(()),
+    /// The first `len` bytes, in pieces.
+    ///
+    /// # Errors
+    /// What reading met; `DataLoss` where the file is shorter.
+    pub async fn read(&self, len: u64) -> Result<Vec<Bytes>> {
+        let disk = match &self.body {
+            Body::Disk(disk) => Arc::clone(disk),
+            Body::Memory(memory) => {
+                let memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut pieces = memory.full.clone();
+                pieces.push(Bytes::copy_from_slice(&memory.open));
+                return Ok(first(pieces, len));
+            }
+        };
+        self.written().await?;
+        let path = disk.path.clone();
+        let read = blocking(move || {
+            let mut file = File::open(&path)?.take(len);
+            let mut pieces = Vec::new();
+            loop {
+                let mut piece = Vec::with_capacity(PIECE);
+                let count = file.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+                pieces.push(Bytes::from(piece));
+                if count < PIECE {
+                    return Ok(pieces);
+                }
+            }
+        });
+        let pieces = read.await.map_err(|error| spool_error(&disk.path, "read", error))?;
+        if pieces.iter().map(|piece| piece.len() as u64).sum::<u64>() == len {
+            return Ok(pieces);
+        }
+        let message = format!("{} is shorter than what was written to it", disk.path.display());
+        Err(Error::new(ErrorKind::DataLoss, message))
+    }
+
+    /// Removes the file. What cannot be removed is only in the way.
+    pub async fn remove(&self) {
+        if let Some(path) = self.path().map(Path::to_owned) {
+            let _ = blocking(move || std::fs::remove_file(path)).await;
         }
     }
 
-    fn write_later(&self) {
-        let (shared, patience) = (Arc::downgrade(&self.shared), self.clock.sleep(PATIENCE));
+    fn write_later(&self, disk: &Arc<Disk>) {
+        let (disk, patience) = (Arc::downgrade(disk), self.clock.sleep(PATIENCE));
         tokio::spawn(async move {
             patience.await;
-            if let Some(shared) = shared.upgrade() {
-                let mut state = shared.lock();
+            if let Some(disk) = disk.upgrade() {
+                let mut state = disk.lock();
                 state.timed = false;
-                shared.start_writer(&mut state);
+                disk.start_writer(&mut state);
             }
         });
     }
 }
 
-impl Shared {
+/// The first `len` bytes of pieces.
+fn first(pieces: Vec<Bytes>, len: u64) -> Vec<Bytes> {
+    let mut left = len;
+    let mut cut = |mut piece: Bytes| {
+        piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        left -= piece.len() as u64;
+        piece
+    };
+    pieces.into_iter().map(&mut cut).filter(|piece| !piece.is_empty()).collect()
+}
+
+impl Disk {
+    fn check(&self) -> Result<()> {
+        match self.lock().failure.take() {
+            Some(error) => Err(spool_error(&self.path, "write", error)),
+            None => Ok(()),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,8 +256,8 @@ impl Shared {
     fn start_writer(self: &Arc<Self>, state: &mut State) {
         if !state.writing && !state.waiting.is_empty() && state.failure.is_none() {
             state.writing = true;
-            let shared = Arc::clone(self);
-            tokio::task::spawn_blocking(move || shared.write_all());
+            let disk = Arc::clone(self);
+            tokio::task::spawn_blocking(move || disk.write_all());
         }
     }
 
@@ -224,23 +316,29 @@ mod tests {
     #[tokio::test]
     async fn bytes_reach_the_file_in_order_whatever_their_size() {
         let base = tempfile::tempdir().unwrap();
-        let folder = folder(&base.path().join("spool")).await;
-        let file = SpoolFile::create(&folder, "a.ts", SystemClock::shared()).await.unwrap().unwrap();
-        let mut expected: Vec<u8> = Vec::new();
-        for size in [1, 100, 70_000, 3, 0, 2_000_000, 5] {
-            let bytes: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
-            expected.extend(&bytes);
-            file.append(bytes.into());
-            file.flush().await.unwrap();
+        for folder in [folder(&base.path().join("spool")).await, SpoolFolder::memory()] {
+            let file = SpoolFile::create(&folder, "a.ts", SystemClock::shared()).await.unwrap().unwrap();
+            let mut expected: Vec<u8> = Vec::new();
+            for size in [1, 100, 70_000, 3, 0, 2_000_000, 5] {
+                let bytes: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
+                expected.extend(&bytes);
+                file.append(bytes.into());
+                file.flush().await.unwrap();
+            }
+            file.written().await.unwrap();
+            for len in [0, 1, 65_536, 70_000, expected.len()] {
+                let read = file.read(len as u64).await.unwrap().concat();
+                assert!(read == expected[..len], "{len} of {}: {}", expected.len(), read.len());
+            }
+            assert!(SpoolFile::create(&folder, "a.ts", SystemClock::shared()).await.unwrap().is_none());
+            let Some(path) = file.path() else { continue };
+            assert!(file.read(expected.len() as u64 + 1).await.is_err(), "it is shorter");
+            folder.remove_if_empty().await;
+            assert!(path.exists(), "a folder with a segment in it stays");
+            file.remove().await;
+            folder.remove_if_empty().await;
+            assert!(!base.path().join("spool").exists());
         }
-        file.written().await.unwrap();
-        assert!(std::fs::read(file.path()).unwrap() == expected);
-        assert!(SpoolFile::create(&folder, "a.ts", SystemClock::shared()).await.unwrap().is_none());
-        folder.remove_if_empty().await;
-        assert!(file.path().exists(), "a folder with a segment in it stays");
-        std::fs::remove_file(file.path()).unwrap();
-        folder.remove_if_empty().await;
-        assert!(!base.path().join("spool").exists());
     }
 
     #[tokio::test(start_paused = true)]
@@ -250,9 +348,10 @@ mod tests {
         let file = SpoolFile::create(&folder, "a.ts", SystemClock::shared()).await.unwrap().unwrap();
         file.append(Bytes::from_static(b"few"));
         file.flush().await.unwrap();
-        let written = file.shared.idle.notified();
+        let Body::Disk(disk) = &file.body else { panic!("on a disk") };
+        let written = disk.idle.notified();
         tokio::time::timeout(PATIENCE * 2, written).await.unwrap();
-        assert_eq!(std::fs::read(file.path()).unwrap(), b"few");
+        assert_eq!(std::fs::read(&disk.path).unwrap(), b"few");
     }
 
     #[tokio::test]

@@ -1,21 +1,38 @@
-//! A recorder's own folder in the spool: `<base>/<sid>.<8 random hex digits>/`.
+//! A recorder's own place in the spool: the folder `<base>/<sid>.<8 random hex digits>/`, or memory.
 //!
-//! The random part keeps a worker that resumes a recording out of the folder that a dead one left.
+//! The random part keeps a worker that resumes a recording out of the folder that a dead one left. Memory
+//! is for workers without a disk: a killed one loses all that was not stored.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Sid;
 
-/// The folder of one recorder.
+/// The place of one recorder.
 #[derive(Debug, Clone)]
 pub struct SpoolFolder {
-    path: PathBuf,
-    /// The folders that were missing, from the inside out.
-    made: Vec<PathBuf>,
+    pub(super) place: Place,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    Disk {
+        path: PathBuf,
+        /// The folders that were missing, from the inside out.
+        made: Vec<PathBuf>,
+    },
+    /// The names in use.
+    Memory(Arc<Mutex<BTreeSet<String>>>),
 }
 
 impl SpoolFolder {
+    /// A place in memory.
+    pub fn memory() -> Self {
+        Self { place: Place::Memory(Arc::default()) }
+    }
+
     /// Creates the folder below `base`, and `base` itself where it is missing.
     ///
     /// # Errors
@@ -31,23 +48,42 @@ impl SpoolFolder {
             Ok(missing)
         });
         match made.await {
-            Ok(made) => Ok(Self { path, made }),
+            Ok(made) => Ok(Self { place: Place::Disk { path, made } }),
             Err(error) => Err(spool_error(&path, "create the spool", error)),
         }
     }
 
-    /// Where the folder is.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Where the folder is; `None` in memory.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Disk { path, .. } => Some(path),
+            Place::Memory(_) => None,
+        }
     }
 
     /// Removes the folder if nothing is left in it, and those above it that were made for it.
     ///
     /// Files that are left are segments that are not stored; they stay.
     pub async fn remove_if_empty(&self) {
-        let made = self.made.clone();
-        // A folder that another recorder uses by now is no fault.
-        let _ = blocking(move || made.iter().try_for_each(std::fs::remove_dir)).await;
+        if let Place::Disk { made, .. } = &self.place {
+            let made = made.clone();
+            // A folder that another recorder uses by now is no fault.
+            let _ = blocking(move || made.iter().try_for_each(std::fs::remove_dir)).await;
+        }
+    }
+
+    /// Takes a name in memory; false where it is in use.
+    pub(super) fn reserve(names: &Mutex<BTreeSet<String>>, name: &str) -> bool {
+        names.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned())
+    }
+}
+
+impl std::fmt::Display for SpoolFolder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.place {
+            Place::Disk { path, .. } => path.display().fmt(f),
+            Place::Memory(_) => f.write_str("memory"),
+        }
     }
 }
 

@@ -1,11 +1,17 @@
-//! Upload: segments in parallel, playlists strictly after the segments they list, in order.
+//! Upload: segments in parallel, then the commit that makes them part of the recording, then the playlists
+//! that list them.
 //!
-//! `plan` decides what may be sent when, and does no I/O; [`Driver`] carries it out. The order segment,
-//! list, publish is what keeps every published playlist true.
+//! `plan` decides what may be sent when, and does no I/O; [`Driver`] is the handle on the task that carries
+//! it out. The order segment, commit, publish is what keeps every published playlist true, whoever takes the
+//! recording over and whenever: a playlist never says more than what is committed.
 
+mod budget;
 mod driver;
 mod plan;
+mod playlist_text;
+mod publish;
 mod requests;
+mod work;
 
-pub use driver::{Driver, DriverOptions, Finished, FinishedOutput, Notice, SealedFile};
+pub use driver::{Driver, DriverOptions, Ending, Finished, FinishedOutput, Notice, SealedFile};
 pub use plan::Limits;

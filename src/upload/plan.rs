@@ -1,11 +1,24 @@
 //! What may be sent when: pure.
 //!
 //! Sealed segments go in, numbered by their place in their output; [`Step`]s come out. At most so many
-//! segments and bytes are under way at once, over all outputs; a segment is listed once it and all before
-//! it are stored; at most one publishing of an output's playlist is under way, and it covers all that was
-//! listed when it began.
+//! segments and bytes are under way at once, over all outputs. A segment is committed once it and all before
+//! it are stored; one commit covers all outputs, and there is at most one a second. A playlist is published
+//! as far as it is committed: at once while the [`Budget`] allows it, else when it has waited for long or
+//! what waits has grown large; of one output at most one publication is under way. After the end everything
+//! is committed, then the recording is closed, then playlists get their end.
 
 use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::Duration;
+
+use super::budget::Budget;
+
+/// Some stores take one write a second of the same key.
+const COMMIT_PACE: Duration = Duration::from_secs(1);
+/// A committed segment is listed after this at the latest.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// Unpublished entries of all outputs together may weigh this: they stand in the control object.
+const MOST_UNPUBLISHED: u64 = 64 * 1024;
 
 /// What may be under way at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +40,8 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Store { output: usize, place: u64 },
-    List { output: usize, place: u64 },
+    Commit,
+    Close,
     Publish { output: usize },
 }
 
@@ -38,26 +52,42 @@ enum State {
     Stored,
 }
 
-#[derive(Debug, Default)]
-struct Output {
-    /// Segments not yet listed: their sizes and states. The first has the place `listed`.
-    queue: VecDeque<(u64, State)>,
-    listed: u64,
-    /// Segments that the publishing under way, or the last one, covers.
-    published: u64,
-    publishing: bool,
-    /// The playlist is to get its end; nothing more will be sealed.
-    ended: bool,
-    /// A segment is lost; nothing from it on can be listed.
-    cut_off: bool,
-    /// The publishing under way, or the last one, shows the end.
-    end_published: bool,
+/// How far the recording's end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    No,
+    /// Nothing more will be sealed.
+    Asked,
+    Closing,
+    Closed {
+        /// Playlists get their end.
+        with_end: bool,
+    },
 }
 
-impl Output {
-    fn is_complete(&self) -> bool {
-        self.ended && self.queue.is_empty()
-    }
+#[derive(Debug, Default)]
+struct Output {
+    /// Segments not yet stored with all before them: their sizes and states. The first has the place
+    /// `ready`.
+    queue: VecDeque<(u64, State)>,
+    ready: u64,
+    /// Segments in commits that were sent.
+    sent: u64,
+    committed: u64,
+    /// Length of the playlist's text with the committed segments.
+    text: u64,
+    /// What the publication under way, or the last one, covers.
+    shown: u64,
+    shown_text: u64,
+    /// It shows the end.
+    shown_end: bool,
+    publishing: bool,
+    /// What the store's playlist is known to list.
+    published: u64,
+    /// Since when something committed is not shown.
+    waiting_since: Option<Duration>,
+    /// A segment is lost; nothing from it on can be committed.
+    cut_off: bool,
 }
 
 /// The state of all uploads of a recording.
@@ -67,11 +97,30 @@ pub(super) struct Plan {
     outputs: Vec<Output>,
     under_way: usize,
     under_way_bytes: u64,
+    /// Bytes of media that are stored and not in a commit, and of those in the commit that was sent.
+    ready_bytes: u64,
+    sent_bytes: u64,
+    committing: bool,
+    /// When the last commit was sent.
+    last_commit: Option<Duration>,
+    budget: Budget,
+    ending: Ending,
 }
 
 impl Plan {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, outputs: Vec::new(), under_way: 0, under_way_bytes: 0 }
+        Self {
+            limits,
+            outputs: Vec::new(),
+            under_way: 0,
+            under_way_bytes: 0,
+            ready_bytes: 0,
+            sent_bytes: 0,
+            committing: false,
+            last_commit: None,
+            budget: Budget::default(),
+            ending: Ending::No,
+        }
     }
 
     /// Adds an output; they are counted from 0.
@@ -86,10 +135,10 @@ impl Plan {
         }
     }
 
-    /// A segment cannot be stored. Those before it go on; those behind it cannot be listed any more.
+    /// A segment cannot be stored. Those before it go on; those behind it cannot be committed any more.
     pub fn lost(&mut self, output: usize, place: u64) {
         let Some(output) = self.outputs.get_mut(output) else { return };
-        let Some(index) = place.checked_sub(output.listed).and_then(|index| usize::try_from(index).ok())
+        let Some(index) = place.checked_sub(output.ready).and_then(|index| usize::try_from(index).ok())
         else {
             return;
         };
@@ -105,63 +154,150 @@ impl Plan {
     /// A segment is in the store.
     pub fn stored(&mut self, output: usize, place: u64) {
         let Some(output) = self.outputs.get_mut(output) else { return };
-        let index = place.checked_sub(output.listed).and_then(|index| usize::try_from(index).ok());
+        let index = place.checked_sub(output.ready).and_then(|index| usize::try_from(index).ok());
         let entry = index.and_then(|index| output.queue.get_mut(index));
         let Some((bytes, state @ State::UnderWay)) = entry else { return };
         *state = State::Stored;
         self.under_way -= 1;
         self.under_way_bytes -= *bytes;
-    }
-
-    /// The publishing under way has ended well.
-    pub fn published(&mut self, output: usize) {
-        if let Some(output) = self.outputs.get_mut(output) {
-            output.publishing = false;
+        while let Some(&(bytes, State::Stored)) = output.queue.front() {
+            output.queue.pop_front();
+            output.ready += 1;
+            self.ready_bytes += bytes;
         }
     }
 
-    /// No more segments will be sealed; when all are listed, playlists get their end.
-    pub fn end(&mut self) {
-        self.outputs.iter_mut().for_each(|output| output.ended = true);
+    /// What the commit just begun covers: of each output, these places.
+    pub fn batch(&self) -> Vec<Range<u64>> {
+        self.outputs.iter().map(|output| output.committed..output.sent).collect()
     }
 
-    /// Whether every segment is listed and every playlist published with its end. An output without a
-    /// segment has no playlist.
+    /// Segments that the store's playlist is known to list.
+    pub fn published_segments(&self, output: usize) -> u64 {
+        self.outputs.get(output).map_or(0, |output| output.published)
+    }
+
+    /// The commit under way was made, with so many bytes for the control object; the playlists' texts have
+    /// these lengths now.
+    pub fn committed(&mut self, now: Duration, control_bytes: u64, texts: impl IntoIterator<Item = u64>) {
+        self.committing = false;
+        self.budget.earn(std::mem::take(&mut self.sent_bytes));
+        self.budget.spend(control_bytes);
+        for (output, text) in self.outputs.iter_mut().zip(texts) {
+            if output.sent > output.committed {
+                output.committed = output.sent;
+                output.text = text;
+                output.waiting_since.get_or_insert(now);
+            }
+        }
+    }
+
+    /// The publication under way has ended well.
+    pub fn published(&mut self, output: usize) {
+        if let Some(output) = self.outputs.get_mut(output) {
+            output.publishing = false;
+            output.published = output.shown;
+        }
+    }
+
+    /// No more segments will be sealed; when all are committed, the recording is closed.
+    pub fn end(&mut self) {
+        self.ending = Ending::Asked;
+    }
+
+    /// The recording is closed.
+    pub fn closed(&mut self, with_end: bool) {
+        self.ending = Ending::Closed { with_end };
+    }
+
+    /// Whether all is committed, closed and published. An output without a segment has no playlist.
     pub fn is_done(&self) -> bool {
+        let Ending::Closed { with_end } = self.ending else { return false };
         let done = |output: &Output| {
-            output.is_complete() && !output.publishing && (output.listed == 0 || output.end_published)
+            let shown = output.shown == output.committed && (output.shown_end || !with_end);
+            !output.publishing && (output.committed == 0 || shown)
         };
         self.outputs.iter().all(done)
     }
 
-    /// Whether the publishing just begun shows the end.
+    /// Whether the publication just begun shows the end.
     pub fn shows_end(&self, output: usize) -> bool {
-        self.outputs.get(output).is_some_and(|output| output.end_published)
+        self.outputs.get(output).is_some_and(|output| output.shown_end)
     }
 
-    /// The next thing to do; it counts as begun. `None` until something else is told.
-    pub fn step(&mut self) -> Option<Step> {
-        let free = self.under_way < self.limits.segments;
+    /// When there may be something to do though nothing more was told; `None` if never.
+    pub fn wake(&self) -> Option<Duration> {
+        let commit = self.last_commit.filter(|_| self.has_ready() && !self.committing);
+        let waiting = self.outputs.iter().filter(|output| !output.publishing);
+        let listing = waiting.filter_map(|output| output.waiting_since).min();
+        let commit = commit.map(|last| last + COMMIT_PACE);
+        commit.into_iter().chain(listing.map(|since| since + LONGEST_WAIT)).min()
+    }
+
+    /// The next thing to do; it counts as begun. `None` until something else is told, or until
+    /// [`wake`](Self::wake).
+    pub fn step(&mut self, now: Duration) -> Option<Step> {
+        self.commit(now).or_else(|| self.close()).or_else(|| self.publish(now)).or_else(|| self.store())
+    }
+
+    fn has_ready(&self) -> bool {
+        self.outputs.iter().any(|output| output.ready > output.sent)
+    }
+
+    fn commit(&mut self, now: Duration) -> Option<Step> {
+        let paced = self.last_commit.is_none_or(|last| now >= last + COMMIT_PACE);
+        if self.committing || !paced || !self.has_ready() {
+            return None;
+        }
+        self.committing = true;
+        self.last_commit = Some(now);
+        self.outputs.iter_mut().for_each(|output| output.sent = output.ready);
+        self.sent_bytes = std::mem::take(&mut self.ready_bytes);
+        Some(Step::Commit)
+    }
+
+    fn close(&mut self) -> Option<Step> {
+        let all_committed = |output: &Output| output.queue.is_empty() && output.committed == output.ready;
+        let now = self.ending == Ending::Asked && self.outputs.iter().all(all_committed);
+        now.then(|| {
+            self.ending = Ending::Closing;
+            Step::Close
+        })
+    }
+
+    fn publish(&mut self, now: Duration) -> Option<Step> {
+        let closed = matches!(self.ending, Ending::Closed { .. });
+        let with_end = self.ending == Ending::Closed { with_end: true };
+        let unpublished: u64 = self.outputs.iter().map(|output| output.text - output.shown_text).sum();
+        let due = |output: &Output, budget: &Budget| {
+            let news = output.committed > output.shown;
+            let last = closed && (news || with_end && !output.shown_end);
+            let waited = output.waiting_since.is_some_and(|since| now >= since + LONGEST_WAIT);
+            let pressing = output.shown == 0 || waited || unpublished >= MOST_UNPUBLISHED;
+            !output.publishing
+                && output.committed > 0
+                && (last || news && !closed && (pressing || budget.allows(output.text)))
+        };
+        let index = self.outputs.iter().position(|output| due(output, &self.budget))?;
+        let output = self.outputs.get_mut(index)?;
+        output.publishing = true;
+        (output.shown, output.shown_text, output.shown_end) = (output.committed, output.text, with_end);
+        output.waiting_since = None;
+        self.budget.spend(output.text);
+        Some(Step::Publish { output: index })
+    }
+
+    fn store(&mut self) -> Option<Step> {
+        if self.under_way >= self.limits.segments {
+            return None;
+        }
         let room = match self.under_way {
             0 => u64::MAX,
             _ => self.limits.bytes.saturating_sub(self.under_way_bytes),
         };
         for (index, output) in self.outputs.iter_mut().enumerate() {
-            if let Some((_, State::Stored)) = output.queue.front() {
-                output.queue.pop_front();
-                output.listed += 1;
-                return Some(Step::List { output: index, place: output.listed - 1 });
-            }
-            let news = output.listed > output.published || output.is_complete() && !output.end_published;
-            if news && output.listed > 0 && !output.publishing {
-                output.publishing = true;
-                output.published = output.listed;
-                output.end_published = output.is_complete();
-                return Some(Step::Publish { output: index });
-            }
-            let mut waiting = (output.listed..).zip(&mut output.queue);
+            let mut waiting = (output.ready..).zip(&mut output.queue);
             if let Some((place, (bytes, state))) = waiting.find(|(_, (_, state))| *state == State::Sealed)
-                && free
                 && *bytes <= room
             {
                 *state = State::UnderWay;
@@ -175,124 +311,5 @@ impl Plan {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn plan(limits: Limits, outputs: usize) -> Plan {
-        let mut plan = Plan::new(limits);
-        (0..outputs).for_each(|_| plan.add_output());
-        plan
-    }
-
-    fn steps(plan: &mut Plan) -> Vec<Step> {
-        std::iter::from_fn(|| plan.step()).collect()
-    }
-
-    #[test]
-    fn a_segment_is_listed_after_those_before_it() {
-        let mut plan = plan(Limits::default(), 1);
-        (0..3).for_each(|_| plan.sealed(0, 10));
-        assert_eq!(
-            steps(&mut plan),
-            (0..3).map(|place| Step::Store { output: 0, place }).collect::<Vec<_>>()
-        );
-        plan.stored(0, 1);
-        assert_eq!(steps(&mut plan), []);
-        plan.stored(0, 0);
-        let listed = [0, 1].map(|place| Step::List { output: 0, place });
-        assert_eq!(steps(&mut plan), [listed[0], listed[1], Step::Publish { output: 0 }]);
-        plan.stored(0, 2);
-        assert_eq!(steps(&mut plan), [Step::List { output: 0, place: 2 }], "one publishing at a time");
-        plan.published(0);
-        assert_eq!(steps(&mut plan), [Step::Publish { output: 0 }]);
-        plan.end();
-        plan.published(0);
-        assert!(!plan.is_done());
-        assert_eq!(steps(&mut plan), [Step::Publish { output: 0 }], "the end");
-        assert!(plan.shows_end(0) && !plan.is_done());
-        plan.published(0);
-        assert!(plan.is_done());
-        assert_eq!(steps(&mut plan), []);
-    }
-
-    #[test]
-    fn a_segment_larger_than_the_limit_goes_alone() {
-        let mut plan = plan(Limits { segments: 4, bytes: 100 }, 1);
-        plan.sealed(0, 1000);
-        plan.sealed(0, 10);
-        assert_eq!(steps(&mut plan), [Step::Store { output: 0, place: 0 }]);
-        plan.stored(0, 0);
-        assert!(steps(&mut plan).contains(&Step::Store { output: 0, place: 1 }));
-    }
-
-    #[test]
-    fn a_lost_segment_ends_its_playlist_before_it() {
-        let mut plan = plan(Limits::default(), 1);
-        (0..4).for_each(|_| plan.sealed(0, 10));
-        assert_eq!(steps(&mut plan).len(), 4);
-        plan.stored(0, 2);
-        plan.lost(0, 1);
-        plan.sealed(0, 10);
-        plan.stored(0, 3);
-        assert_eq!(steps(&mut plan), [], "the first is still under way");
-        plan.stored(0, 0);
-        plan.end();
-        assert_eq!(steps(&mut plan), [Step::List { output: 0, place: 0 }, Step::Publish { output: 0 }]);
-        assert!(plan.shows_end(0));
-        plan.published(0);
-        assert!(plan.is_done());
-        assert_eq!((plan.under_way, plan.under_way_bytes), (0, 0));
-    }
-
-    proptest! {
-        /// Whatever order the answers come in: nothing is listed before it is stored, places come in
-        /// order, the limits hold, and all ends published.
-        #[test]
-        fn any_order_of_answers_ends_well(
-            sizes in prop::collection::vec((0usize..3, 1u64..60), 0..40),
-            picks in prop::collection::vec(any::<prop::sample::Index>(), 400),
-        ) {
-            let limits = Limits { segments: 3, bytes: 100 };
-            let mut plan = plan(limits, 3);
-            let mut sealed = [0u64; 3];
-            let mut size_of = std::collections::HashMap::new();
-            for &(output, bytes) in &sizes {
-                plan.sealed(output, bytes);
-                size_of.insert((output, sealed[output]), bytes);
-                sealed[output] += 1;
-            }
-            plan.end();
-            let (mut open, mut stored, mut listed) = (Vec::new(), std::collections::HashSet::new(), [0u64; 3]);
-            for pick in picks {
-                for step in steps(&mut plan) {
-                    match step {
-                        Step::List { output, place } => {
-                            prop_assert!(stored.contains(&(output, place)));
-                            prop_assert_eq!(place, listed[output]);
-                            listed[output] += 1;
-                        }
-                        step => open.push(step),
-                    }
-                }
-                let storing: Vec<_> = open.iter().filter_map(|step| match step {
-                    Step::Store { output, place } => Some(size_of[&(*output, *place)]),
-                    _ => None,
-                }).collect();
-                prop_assert!(storing.len() <= limits.segments);
-                prop_assert!(storing.len() == 1 || storing.iter().sum::<u64>() <= limits.bytes);
-                if open.is_empty() { break }
-                match open.swap_remove(pick.index(open.len())) {
-                    Step::Store { output, place } => {
-                        stored.insert((output, place));
-                        plan.stored(output, place);
-                    }
-                    Step::Publish { output } => plan.published(output),
-                    Step::List { .. } => {}
-                }
-            }
-            prop_assert!(plan.is_done());
-            prop_assert_eq!(listed, sealed);
-        }
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,15 +1,15 @@
-//! The requests of an upload: each repeats itself until the store takes it or refuses it for good.
+//! What every request of an upload shares, and the storing of segments: each request repeats itself until
+//! the store takes it or refuses it for good.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tracing::debug;
 
 use super::driver::{DriverOptions, Notice};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::Container;
 use crate::naming::{NameKind, ObjectName, key};
+use crate::spool::SpoolFile;
 use crate::store::{Backoff, Created, ObjectKind, Store};
 
 /// How often a segment's name may be taken before something is wrong.
@@ -27,11 +27,16 @@ impl Context {
     /// Stores a segment under its name, or under the next millisecond that is free.
     ///
     /// `proven`: the store has taken segments before, so that a refusal is an outage, not a mistake.
-    pub async fn store_segment(&self, mut name: ObjectName, file: &Path, proven: bool) -> Result<ObjectName> {
+    pub async fn store_segment(
+        &self,
+        mut name: ObjectName,
+        file: &SpoolFile,
+        bytes: u64,
+        proven: bool,
+    ) -> Result<ObjectName> {
         for _ in 0..MAX_NAMES {
-            let (key, kind) = (key(&self.options.prefix, &name), object_kind(&name));
-            let created = self.insist(&key, proven, || self.store.put_file_new(&key, file, kind)).await?;
-            match (created, &mut name.kind) {
+            let key = key(&self.options.prefix, &name);
+            match (self.create(&key, object_kind(&name), file, bytes, proven).await?, &mut name.kind) {
                 (Created::AlreadyThere, NameKind::Segment { start, .. }) => *start = start.next_milli(),
                 _ => return Ok(name),
             }
@@ -41,37 +46,22 @@ impl Context {
         Err(Error::new(ErrorKind::Conflict, message))
     }
 
-    pub async fn publish(&self, key: String, text: Vec<Bytes>, created: bool) -> Result<()> {
-        if created {
-            return self
-                .insist(&key, true, || self.store.put(&key, text.clone(), ObjectKind::Playlist))
-                .await
-                .map(drop);
-        }
-        let put = || self.store.put_new(&key, text.clone(), ObjectKind::Playlist);
-        match self.insist(&key, true, put).await? {
-            Created::Stored => Ok(()),
-            Created::AlreadyThere => {
-                let message = format!(
-                    "{key} in {} belongs to another recorder; record under another --sid",
-                    self.store
-                );
-                Err(Error::new(ErrorKind::Conflict, message))
-            }
-        }
-    }
-
-    /// Repeats a request until the store takes it or refuses it for good.
-    async fn insist<T, F: Future<Output = Result<T>>>(
+    async fn create(
         &self,
         key: &str,
+        kind: ObjectKind,
+        file: &SpoolFile,
+        bytes: u64,
         proven: bool,
-        request: impl Fn() -> F,
-    ) -> Result<T> {
+    ) -> Result<Created> {
         let mut backoff = Backoff::new(self.options.seed);
         loop {
-            let error = match request().await {
-                Ok(done) => return Ok(done),
+            let created = match file.path() {
+                Some(path) => self.store.put_file_new(key, path, kind).await,
+                None => self.store.put_new(key, file.read(bytes).await?, kind).await,
+            };
+            let error = match created {
+                Ok(created) => return Ok(created),
                 Err(error) => error,
             };
             let passing = match error.kind() {
@@ -82,11 +72,16 @@ impl Context {
             if !passing {
                 return Err(error);
             }
-            let pause = backoff.next_delay();
-            debug!(error = %error.report(), ?pause, "trying again");
-            (self.notices)(Notice::Retrying { key: key.to_owned(), error: error.report(), pause });
-            self.options.clock.sleep(pause).await;
+            self.pause(key, &error, &mut backoff).await;
         }
+    }
+
+    /// Waits before a request is repeated.
+    pub async fn pause(&self, key: &str, error: &Error, backoff: &mut Backoff) {
+        let pause = backoff.next_delay();
+        debug!(error = %error.report(), ?pause, "trying again");
+        (self.notices)(Notice::Retrying { key: key.to_owned(), error: error.report(), pause });
+        self.options.clock.sleep(pause).await;
     }
 }
 

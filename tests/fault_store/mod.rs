@@ -55,6 +55,11 @@ impl FaultStore {
         })
     }
 
+    /// Obeys another script from now on.
+    pub fn script_puts(&self, puts: impl IntoIterator<Item = Fault>) {
+        *self.puts.lock().unwrap() = puts.into_iter().collect();
+    }
+
     /// Every write that was carried out, in order.
     pub fn written(&self) -> Vec<(String, Bytes)> {
         self.written.lock().unwrap().clone()

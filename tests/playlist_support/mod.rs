@@ -35,7 +35,7 @@ pub fn render(header: &Header, entries: &[Entry], end: bool) -> Vec<u8> {
 }
 
 pub fn text(renderer: &Renderer) -> Vec<u8> {
-    renderer.chunks().concat()
+    renderer.text().as_bytes().to_vec()
 }
 
 pub fn any_entries() -> impl Strategy<Value = Vec<Entry>> {

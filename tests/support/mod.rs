@@ -17,7 +17,7 @@ pub use feed::{DATAGRAM, feed, send_datagrams};
 pub use fixture::{FIXTURES, Fixture, fixture, fixture_bytes};
 pub use mount::SmallDisk;
 pub use program::{Ended, Record, Running};
-pub use recording::{Recording, files};
+pub use recording::{Recording, all_files, committed_tail, files};
 pub use tools::{judge_segments, skip, tool};
 pub use wait::{PATIENCE, until};
 

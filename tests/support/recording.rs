@@ -3,11 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use tapeline::naming::decode_uri;
+use tapeline::continuity::{Form, Recordings};
+use tapeline::naming::{ObjectName, decode_uri};
 use tapeline::playlist::{Playlist, check, parse};
+use tapeline::store::Store;
 
-/// Every file below a folder: its path from there, and its bytes.
+/// What is known of recordings beside what is recorded: it differs from run to run.
+const STATE: [&str; 2] = [".tapeline/recordings/", ".tapeline/store.json"];
+
+/// Every file below a folder that holds media, in the store or in the spool, or a playlist: its path from
+/// there, and its bytes.
 pub fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = all_files(root);
+    files.retain(|path, _| !STATE.iter().any(|state| path.starts_with(state)));
+    files
+}
+
+/// Every file below a folder.
+pub fn all_files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
         for entry in std::fs::read_dir(folder).expect("a folder") {
             let path = entry.unwrap().path();
@@ -22,6 +35,20 @@ pub fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     walk(root, root, &mut found);
     found
+}
+
+/// The keys of the segments that are committed and that the playlist `key` in the folder `root` may not list
+/// yet.
+pub fn committed_tail(root: &Path, key: &str) -> Vec<String> {
+    let name: ObjectName = key.parse().expect("a playlist at the top");
+    let store = Store::open(root.to_str().expect("a path in UTF-8")).expect("a folder");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let recordings = Recordings::new(&store, Form::Numbered);
+    let state = runtime.block_on(recordings.read(&name.recording.sid)).expect("a control object");
+    let output = state.outputs.iter().find(|output| output.playlist == key);
+    let entries = output.map(|output| (&output.tail, output.container)).into_iter();
+    let names = entries.flat_map(|(tail, container)| tail.iter().map(move |entry| (entry, container)));
+    names.map(|(entry, container)| entry.name(&name, container).to_string()).collect()
 }
 
 /// A playlist without findings, all of whose segments are there.

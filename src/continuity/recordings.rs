@@ -1,0 +1,97 @@
+//! What recordings a store holds, for those who only look: nothing here writes or probes.
+
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::control::{ControlObject, SealName};
+use super::form::Form;
+use super::register::{Register, recordings_folder};
+use super::seal::Seal;
+use crate::checksum::Sha256;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::Sid;
+use crate::store::Store;
+
+/// Control objects read at once.
+const READS: usize = 16;
+/// A seal is as large as a control object.
+const SEAL_LIMIT: u64 = 4 << 20;
+
+/// The recordings of one store.
+#[derive(Debug, Clone)]
+pub struct Recordings {
+    store: Store,
+    form: Form,
+}
+
+impl Recordings {
+    /// Those of a store of that form.
+    pub fn new(store: &Store, form: Form) -> Self {
+        Self { store: store.clone(), form }
+    }
+
+    /// The register of one of them, whether it exists or not.
+    pub fn register(&self, sid: &Sid) -> Register {
+        Register::new(&self.store, self.form, sid)
+    }
+
+    /// The ids of all of them, in order.
+    ///
+    /// # Errors
+    /// Whatever listing gives.
+    pub async fn list(&self) -> Result<Vec<Sid>> {
+        let listed = self.store.list_folder(&recordings_folder()).await?;
+        let keys = match self.form {
+            Form::Update => listed.objects.into_iter().map(|object| object.key).collect(),
+            Form::Numbered => listed.folders,
+        };
+        let sid = |key: &String| {
+            let name = key.rsplit('/').next()?;
+            let name = if self.form == Form::Update { name.strip_suffix(".json")? } else { name };
+            Sid::new(name).ok()
+        };
+        Ok(keys.iter().filter_map(sid).collect())
+    }
+
+    /// The state of one of them.
+    ///
+    /// # Errors
+    /// `NotFound`; `Malformed` for a control object that cannot be read.
+    pub async fn read(&self, sid: &Sid) -> Result<ControlObject> {
+        let register = self.register(sid);
+        match register.read().await? {
+            Some((text, _)) => register.decode(&text),
+            None => {
+                let message = format!("there is no recording {sid} in {}", self.store);
+                Err(Error::new(ErrorKind::NotFound, message))
+            }
+        }
+    }
+
+    /// The states of all of them, in the order of their ids; each may have failed on its own.
+    ///
+    /// # Errors
+    /// Whatever listing gives.
+    pub async fn read_all(&self) -> Result<Vec<(Sid, Result<ControlObject>)>> {
+        let sids = futures_util::stream::iter(self.list().await?);
+        let read = sids.map(|sid| async move {
+            let state = self.read(&sid).await;
+            Ok((sid, state))
+        });
+        read.buffered(READS).try_collect().await
+    }
+
+    /// A seal that a control object names.
+    ///
+    /// # Errors
+    /// `NotFound`; `Malformed` where it is not what the control object says.
+    pub async fn seal(&self, name: &SealName) -> Result<Seal> {
+        let text = self.store.get(&name.key, SEAL_LIMIT).await?;
+        let malformed = |why: &str| {
+            Error::new(ErrorKind::Malformed, format!("the seal {} in {} {why}", name.key, self.store))
+        };
+        if Sha256::of(&text) != name.sha256 {
+            return Err(malformed("is not the one that the control object names; somebody changed it"));
+        }
+        Seal::decode(&text).map_err(|error| malformed("cannot be read").with_source(error))
+    }
+}

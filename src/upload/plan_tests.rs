@@ -1,0 +1,239 @@
+//! What may be sent when: tables, and any order of answers.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::{HashMap, HashSet};
+
+const NOW: Duration = Duration::from_secs(100);
+
+fn later(seconds: u64) -> Duration {
+    NOW + Duration::from_secs(seconds)
+}
+
+fn plan(limits: Limits, outputs: usize) -> Plan {
+    let mut plan = Plan::new(limits);
+    (0..outputs).for_each(|_| plan.add_output());
+    plan
+}
+
+fn steps(plan: &mut Plan, now: Duration) -> Vec<Step> {
+    std::iter::from_fn(|| plan.step(now)).collect()
+}
+
+fn store(output: usize, place: u64) -> Step {
+    Step::Store { output, place }
+}
+
+const PUBLISH: Step = Step::Publish { output: 0 };
+
+#[test]
+fn a_segment_is_committed_after_those_before_it_and_then_published() {
+    let mut plan = plan(Limits::default(), 1);
+    (0..3).for_each(|_| plan.sealed(0, 10));
+    assert_eq!(steps(&mut plan, NOW), [store(0, 0), store(0, 1), store(0, 2)]);
+    plan.stored(0, 1);
+    assert_eq!(steps(&mut plan, NOW), []);
+    plan.stored(0, 0);
+    assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
+    assert_eq!(plan.batch().first(), Some(&(0..2)));
+    plan.stored(0, 2);
+    assert_eq!(steps(&mut plan, later(5)), [], "one commit at a time");
+    assert_eq!(plan.batch().first(), Some(&(0..2)), "a batch is frozen when it is sent");
+    plan.committed(later(5), 100, [1000]);
+    assert_eq!(steps(&mut plan, later(5)), [Step::Commit, PUBLISH]);
+    plan.committed(later(6), 100, [1500]);
+    assert_eq!(steps(&mut plan, later(6)), [], "one publication at a time");
+    plan.published(0);
+    assert_eq!(plan.published_segments(0), 2);
+    assert_eq!(steps(&mut plan, later(6)), [PUBLISH]);
+    plan.end();
+    assert_eq!(steps(&mut plan, later(6)), [Step::Close]);
+    plan.closed(true);
+    assert_eq!(steps(&mut plan, later(6)), []);
+    plan.published(0);
+    assert!(!plan.is_done());
+    assert_eq!(steps(&mut plan, later(6)), [PUBLISH], "the end");
+    assert!(plan.shows_end(0) && !plan.is_done());
+    plan.published(0);
+    assert!(plan.is_done());
+    assert_eq!(steps(&mut plan, later(6)), []);
+}
+
+#[test]
+fn there_is_one_commit_a_second_for_all_outputs() {
+    let mut plan = plan(Limits::default(), 2);
+    plan.sealed(0, 10);
+    plan.sealed(1, 10);
+    steps(&mut plan, NOW);
+    plan.stored(0, 0);
+    assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
+    plan.committed(NOW, 100, [500, 0]);
+    plan.stored(1, 0);
+    let soon = NOW + Duration::from_millis(999);
+    assert_eq!(steps(&mut plan, soon), [PUBLISH]);
+    assert_eq!(plan.wake(), Some(later(1)));
+    plan.sealed(0, 10);
+    assert_eq!(steps(&mut plan, soon), [store(0, 1)]);
+    plan.stored(0, 1);
+    assert_eq!(steps(&mut plan, later(1)), [Step::Commit]);
+    assert_eq!(plan.batch(), [1..2, 0..1]);
+}
+
+#[test]
+fn an_orphan_gets_no_end() {
+    let mut plan = plan(Limits::default(), 1);
+    plan.sealed(0, 10);
+    steps(&mut plan, NOW);
+    plan.stored(0, 0);
+    plan.end();
+    assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
+    plan.committed(NOW, 100, [500]);
+    assert_eq!(steps(&mut plan, NOW), [Step::Close, PUBLISH]);
+    plan.published(0);
+    plan.closed(false);
+    assert_eq!(steps(&mut plan, NOW), []);
+    assert!(plan.is_done() && !plan.shows_end(0));
+}
+
+#[test]
+fn a_recording_without_a_segment_is_closed_and_nothing_published() {
+    let mut plan = plan(Limits::default(), 1);
+    plan.end();
+    assert_eq!(steps(&mut plan, NOW), [Step::Close]);
+    assert!(!plan.is_done());
+    plan.closed(true);
+    assert!(plan.is_done());
+}
+
+/// Commits one segment more, of `media` bytes, with a text of `text` bytes; what is to be done then.
+fn commit_one(plan: &mut Plan, place: u64, media: u64, text: u64, now: Duration) -> Vec<Step> {
+    plan.sealed(0, media);
+    assert_eq!(steps(plan, now), [store(0, place)]);
+    plan.stored(0, place);
+    assert_eq!(steps(plan, now), [Step::Commit]);
+    plan.committed(now, 0, [text]);
+    steps(plan, now)
+}
+
+#[test]
+fn a_playlist_waits_for_the_budget_and_not_for_ever() {
+    let mut plan = plan(Limits::default(), 1);
+    // All of the allowance goes into the first, which is never held back.
+    assert_eq!(commit_one(&mut plan, 0, 10, 2 << 20, NOW), [PUBLISH]);
+    plan.published(0);
+    assert_eq!(commit_one(&mut plan, 1, 10, (2 << 20) + 200, later(15)), []);
+    assert_eq!(plan.wake(), Some(later(615)));
+    assert_eq!(steps(&mut plan, later(614)), []);
+    assert_eq!(steps(&mut plan, later(615)), [PUBLISH], "ten minutes are enough");
+    plan.published(0);
+    assert_eq!(commit_one(&mut plan, 2, 10, (2 << 20) + 60_000, later(700)), []);
+    let large = (2 << 20) + 200 + 64 * 1024;
+    assert_eq!(commit_one(&mut plan, 3, 10, large, later(710)), [PUBLISH], "the tail is large");
+    plan.published(0);
+    assert_eq!(commit_one(&mut plan, 4, 2 << 30, large + 200, later(720)), [PUBLISH], "it was earned");
+    plan.published(0);
+    assert_eq!(commit_one(&mut plan, 5, 10, 9 << 20, later(730)), [PUBLISH], "a budget is left");
+}
+
+#[test]
+fn a_segment_larger_than_the_limit_goes_alone() {
+    let mut plan = plan(Limits { segments: 4, bytes: 100 }, 1);
+    plan.sealed(0, 1000);
+    plan.sealed(0, 10);
+    assert_eq!(steps(&mut plan, NOW), [store(0, 0)]);
+    plan.stored(0, 0);
+    assert!(steps(&mut plan, NOW).contains(&store(0, 1)));
+}
+
+#[test]
+fn a_lost_segment_ends_its_output_before_it() {
+    let mut plan = plan(Limits::default(), 1);
+    (0..4).for_each(|_| plan.sealed(0, 10));
+    assert_eq!(steps(&mut plan, NOW).len(), 4);
+    plan.stored(0, 2);
+    plan.lost(0, 1);
+    plan.sealed(0, 10);
+    plan.stored(0, 3);
+    assert_eq!(steps(&mut plan, NOW), [], "the first is still under way");
+    plan.stored(0, 0);
+    plan.end();
+    assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
+    assert_eq!(plan.batch().first(), Some(&(0..1)));
+    plan.committed(NOW, 0, [500]);
+    assert_eq!(steps(&mut plan, NOW)[0], Step::Close);
+    assert_eq!((plan.under_way, plan.under_way_bytes), (0, 0));
+}
+
+proptest! {
+    /// Whatever order the answers come in: nothing is committed before it is stored nor published before it
+    /// is committed, places come in order, the limits hold, and all ends closed and published.
+    #[test]
+    fn any_order_of_answers_ends_well(
+        sizes in prop::collection::vec((0usize..3, 1u64..60), 0..40),
+        picks in prop::collection::vec(any::<prop::sample::Index>(), 400),
+        pauses in prop::collection::vec(0u64..1500, 400),
+    ) {
+        let limits = Limits { segments: 3, bytes: 100 };
+        let mut plan = plan(limits, 3);
+        let mut sealed = [0u64; 3];
+        let mut size_of = HashMap::new();
+        for &(output, bytes) in &sizes {
+            plan.sealed(output, bytes);
+            size_of.insert((output, sealed[output]), bytes);
+            sealed[output] += 1;
+        }
+        plan.end();
+        let mut now = NOW;
+        let (mut open, mut stored) = (Vec::new(), HashSet::new());
+        let (mut committed, mut shown, mut last_commit) = ([0u64; 3], [0u64; 3], None);
+        for (pick, pause) in picks.into_iter().zip(pauses) {
+            now += Duration::from_millis(pause);
+            if open.is_empty() && !plan.is_done() {
+                now = now.max(plan.wake().unwrap_or(now));
+            }
+            for step in steps(&mut plan, now) {
+                match step {
+                    Step::Commit => {
+                        prop_assert!(last_commit.is_none_or(|last| now - last >= COMMIT_PACE));
+                        last_commit = Some(now);
+                        for (output, places) in plan.batch().into_iter().enumerate() {
+                            prop_assert_eq!(places.start, committed[output]);
+                            prop_assert!(places.clone().all(|place| stored.contains(&(output, place))));
+                        }
+                    }
+                    Step::Close => prop_assert_eq!(committed, sealed),
+                    Step::Publish { output } => {
+                        prop_assert!(committed[output] > 0);
+                        shown[output] = committed[output];
+                    }
+                    Step::Store { .. } => {}
+                }
+                open.push(step);
+            }
+            let storing: Vec<_> = open.iter().filter_map(|step| match step {
+                Step::Store { output, place } => Some(size_of[&(*output, *place)]),
+                _ => None,
+            }).collect();
+            prop_assert!(storing.len() <= limits.segments);
+            prop_assert!(storing.len() == 1 || storing.iter().sum::<u64>() <= limits.bytes);
+            prop_assert!(open.iter().filter(|step| **step == Step::Commit).count() <= 1);
+            if open.is_empty() { break }
+            match open.swap_remove(pick.index(open.len())) {
+                Step::Store { output, place } => {
+                    stored.insert((output, place));
+                    plan.stored(output, place);
+                }
+                Step::Commit => {
+                    for (output, places) in plan.batch().into_iter().enumerate() {
+                        committed[output] = places.end;
+                    }
+                    plan.committed(now, 300, committed.map(|count| 100 + 200 * count));
+                }
+                Step::Close => plan.closed(true),
+                Step::Publish { output } => plan.published(output),
+            }
+        }
+        prop_assert!(plan.is_done());
+        prop_assert_eq!((committed, shown), (sealed, sealed));
+    }
+}
