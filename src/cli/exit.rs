@@ -9,7 +9,7 @@ pub const HELP: &str = "\
 Exit codes:
   0  all of it was recorded, stored and listed; what was asked for was done
   1  a defect of this program
-  2  wrong arguments, or the store or the disk refuses this user
+  2  wrong arguments, or the store or the disk refuses this user, or the store lacks a guarantee
   3  the input cannot be recorded: not MPEG-TS, empty, no key frame, no such program;
      a document in the store cannot be read
   4  the input, or the recording, does not exist

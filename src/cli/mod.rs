@@ -1,5 +1,6 @@
 //! The command line: a file per verb.
 
+mod doctor;
 mod exit;
 mod list;
 mod place;
@@ -34,6 +35,7 @@ enum Verb {
     List(list::Arguments),
     Status(status::Arguments),
     Stop(stop::Arguments),
+    Doctor(doctor::Arguments),
 }
 
 /// Reads the arguments, runs the verb, and gives the program's exit code.
@@ -57,6 +59,7 @@ pub fn run() -> ExitCode {
         Verb::List(arguments) => (arguments.place.json, runtime.block_on(list::run(arguments))),
         Verb::Status(arguments) => (arguments.recording.place.json, runtime.block_on(status::run(arguments))),
         Verb::Stop(arguments) => (arguments.recording.place.json, runtime.block_on(stop::run(arguments))),
+        Verb::Doctor(arguments) => (arguments.json, runtime.block_on(doctor::run(arguments))),
     };
     // A reader that hangs in a device must not keep the program from ending.
     runtime.shutdown_background();
