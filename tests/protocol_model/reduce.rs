@@ -54,7 +54,7 @@ fn settle_worker(state: &mut State, slot: usize) {
             }
         }
         Role::Holder => {
-            let is_over = control.epoch != worker.view.epoch || control.phase.is_final();
+            let is_over = control.epoch > worker.view.epoch || control.phase.is_final();
             let is_orphan = worker.view.phase == Phase::Orphaned;
             if (is_over && !may_be_won || is_orphan) && all_published(worker.view.list) {
                 return state.end(slot);
