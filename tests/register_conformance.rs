@@ -108,7 +108,7 @@ async fn racing_swaps_have_one_winner(place: &Place) {
     let (register, sid) = place.fresh();
     let mut base = None;
     for round in 0..3 {
-        let bodies: Vec<String> = (0..4).map(|racer| format!("{round}-{racer}")).collect();
+        let bodies: Vec<String> = (0..3).map(|racer| format!("{round}-{racer}")).collect();
         let race = bodies.iter().map(|text| {
             let (register, base) = (place.cold(&sid), base.clone());
             async move { register.swap(base.as_ref(), body(text)).await.unwrap() }
@@ -118,7 +118,7 @@ async fn racing_swaps_have_one_winner(place: &Place) {
             (0..).zip(&ends).filter(|(_, end)| matches!(end, Swapped::Won(_))).map(|(n, _)| n).collect();
         let (found, version) = register.read().await.unwrap().expect("a version");
         let holder = bodies.iter().position(|text| *text == found).expect("one of theirs");
-        // A busy server may leave all of them without an answer, in 2 s.
+        // Not more of them: a real server may need longer than the 2 s it has to tell five apart.
         assert!(winners.len() <= 1, "{ends:?}");
         assert!(winners.iter().all(|winner| *winner == holder), "{holder}: {ends:?}");
         assert!(!matches!(ends[holder], Swapped::Refused(_)) || winners.is_empty(), "{ends:?}");

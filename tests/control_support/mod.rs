@@ -62,7 +62,8 @@ pub fn entry(number: u32) -> TailEntry {
 
 /// Entries for a generation's one output.
 pub fn addition(generation: u8, entries: Vec<TailEntry>, published: u64) -> Addition {
-    let hash = Sha256::of(format!("{entries:?}").as_bytes());
+    let names: String = entries.iter().map(|entry| entry.utc.compact()).collect();
+    let hash = Sha256::of(names.as_bytes());
     Addition {
         playlist: playlist(generation),
         container: Container::MpegTs,
