@@ -358,7 +358,8 @@ impl Writer {
     async fn read_existing(&self) -> Result<Found> {
         let found = self.read_patiently(Some(PATIENCE)).await?;
         found.ok_or_else(|| {
-            let message = format!("there is no recording {} in {}", self.register, self.register.store());
+            let message =
+                format!("there is no recording {} in {}", self.register.sid(), self.register.store());
             Error::new(ErrorKind::NotFound, message)
         })
     }
