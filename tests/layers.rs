@@ -33,6 +33,7 @@ const PURE_FILES: [&str; 9] = [
     "continuity/control.rs",
     "continuity/probe/verdict.rs",
     "continuity/seal.rs",
+    "continuity/status.rs",
     "continuity/tail.rs",
     "continuity/transitions.rs",
     "store/retry.rs",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::broadcast::error::TryRecvError;
 
+use super::place::Server;
 use super::progress::Progress;
 use super::signals::StopSignals;
 use crate::clock::{SharedClock, SystemClock, random_bytes};
@@ -65,9 +66,8 @@ pub struct Arguments {
     /// user's state folder
     #[arg(long, value_name = "DIR")]
     spool: Option<PathBuf>,
-    /// The store's server, https://host:port, if not where its maker's is
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// Leave it to TLS to protect what is sent to S3: half the processor time
     #[arg(long)]
     unsigned_payload: bool,
@@ -89,7 +89,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
     let start = arguments.start_time.as_deref().map(parse_date).transpose()?;
     let store_options = StoreOptions {
-        endpoint: arguments.endpoint.clone(),
+        endpoint: arguments.server.endpoint.clone(),
         unsigned_payload: arguments.unsigned_payload,
         ..StoreOptions::default()
     };
