@@ -23,6 +23,10 @@ use crate::time::{MediaSpan, WallTime};
 /// Segments of a file or a pipe that may wait for the store: the input can wait as well.
 const PATIENT_INPUT_SEGMENTS: usize = 8;
 
+/// A recording that somebody has just taken over is left to them: longer than commands given at the same time
+/// are apart, and less than anyone minds to wait whose second worker dies as well.
+const RESPITE: Duration = Duration::from_secs(5);
+
 /// At a pace, so many bytes are handed on at once: a datagram of seven packets. What is read from a file at
 /// once may be minutes of media.
 const PACED_BYTES: usize = 7 * 188;
@@ -105,6 +109,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         prefix,
         spool: spool(arguments.spool.as_ref()),
         stop_patience: arguments.stop_timeout,
+        respite: RESPITE,
         clock: clock.clone(),
         ..Options::default()
     };

@@ -18,6 +18,7 @@
 //! the seal of its generation already holds.
 
 mod change;
+mod claim;
 mod control;
 mod form;
 mod holder;
@@ -30,6 +31,7 @@ mod tail;
 mod transitions;
 
 pub use change::{Change, Heard, Next};
+pub use claim::Claim;
 pub use control::{ControlObject, HolderName, InvalidDocument, MediaEnd, OutputState, Phase, SealName};
 pub use form::{Form, StoreForm};
 pub use holder::{Holder, HolderOptions, OnRetry};

@@ -3,7 +3,7 @@
 use futures_util::StreamExt;
 
 use super::control::{ControlObject, SealName};
-use super::form::{Form, SETTINGS};
+use super::form::{Form, StoreForm};
 use super::register::{Register, recordings_folder};
 use super::seal::Seal;
 use super::status::Status;
@@ -36,8 +36,11 @@ impl Recordings {
     /// `InvalidInput` where the store does not exist or refuses this user; `Unavailable` where it cannot be
     /// reached.
     pub async fn open(store: &Store) -> Result<Option<Self>> {
-        let form = form_of(store).await?;
-        Ok(form.map(|form| Self::new(store, form)))
+        // This look tells a bucket that is missing from one without recordings.
+        if !store.check_access(StoreForm::KEY).await? {
+            return Ok(None);
+        }
+        Ok(StoreForm::read(store).await?.map(|found| Self::new(store, found.form)))
     }
 
     /// The register of one of them, whether it exists or not.
@@ -129,10 +132,4 @@ impl Recordings {
         }
         Seal::decode(&text).map_err(|error| malformed("cannot be read").with_source(error))
     }
-}
-
-/// The form of a store's registers; `None` where nobody has recorded yet.
-async fn form_of(store: &Store) -> Result<Option<Form>> {
-    store.check_access(SETTINGS).await?;
-    Ok(Some(if store.local_root().is_some() { Form::Numbered } else { Form::Update }))
 }
