@@ -148,17 +148,17 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         Ok(_) => ended,
         Err(error) => Err(error),
     };
-    let input = input.map_err(|error| error.context(source.describe()));
+    let of_input = |error: Error| error.context(source.describe());
     match (stopped, input) {
         // What was recorded before the input failed is complete.
         (Ok(summary), input) => {
             progress.finish(&summary, &store.to_string());
-            input
+            input.map_err(of_input)
         }
         (Err(stopped), Ok(())) => Err(stopped),
         // What ended the uploading ends the input too, and is told once.
         (Err(stopped), Err(input)) if stopped.report().contains(input.message()) => Err(stopped),
-        (Err(stopped), Err(input)) => Err(stopped.context(input.report())),
+        (Err(stopped), Err(input)) => Err(stopped.context(of_input(input).report())),
     }
 }
 
