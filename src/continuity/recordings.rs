@@ -36,10 +36,6 @@ impl Recordings {
     /// `InvalidInput` where the store does not exist or refuses this user; `Unavailable` where it cannot be
     /// reached.
     pub async fn open(store: &Store) -> Result<Option<Self>> {
-        // This look tells a bucket that is missing from one without recordings.
-        if !store.check_access(StoreForm::KEY).await? {
-            return Ok(None);
-        }
         Ok(StoreForm::read(store).await?.map(|found| Self::new(store, found.form)))
     }
 
