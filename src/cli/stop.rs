@@ -8,8 +8,8 @@ use serde_json::json;
 use super::place::RecordingPlace;
 use super::terminal::{print, tell};
 use super::text::{OUTPUT_COLUMNS, Table, output_cells};
-use crate::clock::{SystemChance, SystemClock};
-use crate::continuity::{GenerationStatus, Holder, HolderOptions};
+use crate::clock::{SystemChance, SystemClock, random_bytes};
+use crate::continuity::{GenerationStatus, Holder, HolderOptions, probe};
 use crate::error::Result;
 
 /// Stop a recording whose worker is gone, for good
@@ -24,8 +24,11 @@ pub struct Arguments {
 /// Stops it, and says what is sealed.
 pub async fn run(arguments: Arguments) -> Result<()> {
     let (store, recordings, sid) = arguments.recording.open().await?;
+    let clock = SystemClock::shared();
+    // Who writes makes sure of the store first.
+    probe::prepare(&store, &clock, random_bytes()?).await?;
     let options = HolderOptions {
-        clock: SystemClock::shared(),
+        clock,
         chance: Arc::new(SystemChance),
         on_retry: Arc::new(|key, error, pause| {
             tell(format_args!("retrying {key} in {} ms: {}", pause.as_millis(), error.report()));
