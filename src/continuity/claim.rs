@@ -8,9 +8,11 @@ use std::time::Duration;
 use tracing::info;
 
 use super::control::{ControlObject, Phase};
-use super::holder::{Holder, HolderOptions, PATIENCE, Writer, outrun, refused};
+use super::holder::Holder;
 use super::register::{Register, Version};
+use super::rejection::{outrun, refused};
 use super::transitions::Refusal;
+use super::writer::{HolderOptions, PATIENCE, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Generation;
 use crate::time::WallTime;

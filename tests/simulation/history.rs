@@ -32,17 +32,39 @@ pub enum Copy {
 pub enum What {
     Launched(Launch),
     Ordered(Order),
-    Paused { millis: Millis, suspended: bool },
+    Paused {
+        millis: Millis,
+        suspended: bool,
+    },
     Woken,
     Crashed,
-    ClockStepped { millis: i64 },
-    Planted { key: String, body: Bytes },
-    Issued { id: RequestId },
-    Fated { id: RequestId, kind: Kind },
-    Applied { id: RequestId, copy: Copy, done: Result<(), Refusal> },
-    Answered { id: RequestId, said: Result<(), Refusal> },
+    ClockStepped {
+        millis: i64,
+    },
+    Planted {
+        key: String,
+        body: Bytes,
+    },
+    Issued {
+        id: RequestId,
+    },
+    Fated {
+        id: RequestId,
+        kind: Kind,
+    },
+    Applied {
+        id: RequestId,
+        copy: Copy,
+        done: Result<(), Refusal>,
+    },
+    Answered {
+        id: RequestId,
+        said: Result<(), Refusal>,
+    },
     /// The recorder was given out.
-    Held { generation: u8 },
+    Held {
+        generation: u8,
+    },
     Told(Event),
     /// The worker has nothing more to do.
     Ended(Ended),
@@ -135,7 +157,9 @@ impl fmt::Display for Line<'_> {
         match self.what {
             What::Launched(launch) => write!(f, "is launched: {launch:?}"),
             What::Ordered(order) => write!(f, "is told: {order:?}"),
-            What::Paused { millis, suspended: true } => write!(f, "is suspended with its machine, {millis} ms"),
+            What::Paused { millis, suspended: true } => {
+                write!(f, "is suspended with its machine, {millis} ms")
+            }
             What::Paused { millis, suspended: false } => write!(f, "is paused, {millis} ms"),
             What::Woken => f.write_str("wakes up"),
             What::Crashed => f.write_str("crashes"),
@@ -192,9 +216,10 @@ impl fmt::Display for Body<'_> {
         if let Ok(state) = ControlObject::decode(self.0) {
             let ControlObject { epoch, counter, generation, phase, .. } = &state;
             write!(f, "{phase} e{epoch} c{counter} g{generation}")?;
-            return state.outputs.iter().try_for_each(|output| {
-                write!(f, " {}(tail {})", output.segments, output.tail.len())
-            });
+            return state
+                .outputs
+                .iter()
+                .try_for_each(|output| write!(f, " {}(tail {})", output.segments, output.tail.len()));
         }
         if let Ok(seal) = Seal::decode(self.0) {
             let Seal { epoch, counter, generation, .. } = &seal;

@@ -110,7 +110,8 @@ impl Scenario {
         let updates = random.permille(600);
         let calm_at = random.between(15_000, 60_000);
         let setting = Self::setting(updates, random);
-        let mut actions = vec![(random.between(0, 500), Action::Launch(Launch::Start, random.pick(&[1, 1, 1, 2, 3])))];
+        let mut actions =
+            vec![(random.between(0, 500), Action::Launch(Launch::Start, random.pick(&[1, 1, 1, 2, 3])))];
         for _ in 0..random.between(0, 6) {
             actions.push((random.between(1_000, calm_at), Self::action(calm_at, random)));
         }

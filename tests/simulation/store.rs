@@ -14,8 +14,8 @@ use object_store::{
 use tokio::sync::{Notify, oneshot};
 
 use super::clock::SimulatedClock;
-use super::network::{Answer, Issue, Mode, Operation};
 use super::history::{Millis, What};
+use super::network::{Answer, Issue, Mode, Operation};
 
 /// What a worker hands to the world, in order.
 #[derive(Debug)]
@@ -118,10 +118,7 @@ impl ObjectStore for WorkerStore {
         }
     }
 
-    fn delete_stream(
-        &self,
-        paths: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         let end = Self { outbox: self.outbox.clone(), clock: self.clock.clone() };
         let delete = move |path: Result<Path>| {
             let end = Self { outbox: end.outbox.clone(), clock: end.clock.clone() };

@@ -89,16 +89,17 @@ impl Totals {
                 What::Held { generation } => self.count(if *generation == 0 { "starts" } else { "claims" }),
                 What::Told(Event::SegmentOpened { playlist, segment, date, .. }) => {
                     opened.insert((worker, playlist.clone(), *segment), date.clone());
-                    let same = opened.iter().filter(|((by, of, _), when)| {
-                        *by == worker && of == playlist && *when == date
-                    });
+                    let same = opened
+                        .iter()
+                        .filter(|((by, of, _), when)| *by == worker && of == playlist && *when == date);
                     if same.count() > 1 {
                         self.count("segments of one name");
                     }
                 }
                 What::Told(Event::SegmentStored { playlist, segment, name, .. }) => {
                     let date = opened.get(&(worker, playlist.clone(), *segment));
-                    let digits = date.map(|date| date.chars().filter(char::is_ascii_digit).collect::<String>());
+                    let digits =
+                        date.map(|date| date.chars().filter(char::is_ascii_digit).collect::<String>());
                     if digits.is_some_and(|digits| !name.contains(&digits)) {
                         self.count("names taken");
                     }
@@ -136,7 +137,9 @@ impl Totals {
             (Ended::Well(_), Some(Launch::StopForAnother)) => "stops by an operator",
             (Ended::Well(_), _) if order == Some(Order::Orphan) => "ends: well, orphaned",
             (Ended::Well(_), _) => "ends: well, stopped",
-            (Ended::NotBegun(ErrorKind::Conflict, _), Some(Launch::StopForAnother)) => "stops by an operator, lost",
+            (Ended::NotBegun(ErrorKind::Conflict, _), Some(Launch::StopForAnother)) => {
+                "stops by an operator, lost"
+            }
             (Ended::NotBegun(ErrorKind::Conflict, why), _) if why.contains("made by somebody else") => {
                 "ends: stranger's playlist"
             }

@@ -184,7 +184,8 @@ impl Weather {
                     Fate { kind, answering: Answering::Say(Refusal::Trouble(trouble)), ..smooth }
                 }
             },
-            Kind::AppliedLate => match random.pick(&[None, Some(Trouble::Reset), Some(Trouble::Unavailable)]) {
+            Kind::AppliedLate => match random.pick(&[None, Some(Trouble::Reset), Some(Trouble::Unavailable)])
+            {
                 None => Fate { kind, apply: Some(late), answer: None, ..smooth },
                 Some(trouble) => {
                     let answering = Answering::Say(Refusal::Trouble(trouble));

@@ -140,7 +140,9 @@ impl World {
 
     fn let_one_run(&mut self) {
         let running = self.workers.iter().enumerate().filter(|(_, worker)| worker.runs());
-        let Some((index, worker)) = running.min_by_key(|(index, worker)| (worker.now, *index)) else { return };
+        let Some((index, worker)) = running.min_by_key(|(index, worker)| (worker.now, *index)) else {
+            return;
+        };
         let waking = self.workers.iter().filter_map(|worker| worker.paused).map(|(until, _)| until).min();
         let action = self.actions.keys().next().map(|(at, _)| *at);
         let answer = self.network.next_answer(index);
@@ -162,7 +164,8 @@ impl World {
                 worker.wake(self.now);
                 self.history.note(self.now, index, What::Woken);
             }
-            if worker.ended_at.is_some_and(|ended| ended + AFTERMATH <= self.now) && worker.runtime.is_some() {
+            if worker.ended_at.is_some_and(|ended| ended + AFTERMATH <= self.now) && worker.runtime.is_some()
+            {
                 worker.runtime = None;
                 self.network.forget(index);
             }

@@ -25,10 +25,15 @@ impl Check<'_> {
     pub(super) fn version(&mut self, at: Millis, writer: usize, number: u64, body: &Bytes) {
         let state = match ControlObject::decode(body) {
             Ok(state) => state,
-            Err(error) => return self.wrong(at, format!("w{writer} wrote a control object that is none: {error}")),
+            Err(error) => {
+                return self.wrong(at, format!("w{writer} wrote a control object that is none: {error}"));
+            }
         };
         if number != 0 && number != state.counter {
-            self.wrong(at, format!("version {number} of the control object has the counter {}", state.counter));
+            self.wrong(
+                at,
+                format!("version {number} of the control object has the counter {}", state.counter),
+            );
         }
         let found = match self.current() {
             None => Self::beginning(&state),
@@ -47,7 +52,9 @@ impl Check<'_> {
 
     fn beginning(state: &ControlObject) -> Vec<String> {
         let begins = (state.epoch, state.counter, state.generation.get(), state.phase);
-        if begins == (1, 1, 0, Phase::Recording) && state.outputs.is_empty() { return Vec::new() }
+        if begins == (1, 1, 0, Phase::Recording) && state.outputs.is_empty() {
+            return Vec::new();
+        }
         vec![format!("I1: a recording begins with epoch, counter, generation and phase {begins:?}")]
     }
 
@@ -59,17 +66,24 @@ impl Check<'_> {
             }
         };
         let old = &before.state;
-        let nonces: BTreeSet<&str> = self.versions.iter().map(|version| version.state.nonce.as_str()).collect();
+        let nonces: BTreeSet<&str> =
+            self.versions.iter().map(|version| version.state.nonce.as_str()).collect();
         must(state.counter == old.counter + 1, "I1: the counter does not grow by one");
         must(!nonces.contains(state.nonce.as_str()), "a nonce is used twice");
         must(!old.phase.is_final(), "I1: a final phase is left");
-        must((&state.sid, &state.cname, &state.prefix) == (&old.sid, &old.cname, &old.prefix), "another recording");
+        must(
+            (&state.sid, &state.cname, &state.prefix) == (&old.sid, &old.cname, &old.prefix),
+            "another recording",
+        );
         must(state.seals.starts_with(&old.seals), "I5: an older seal's name has changed");
         let sealed = state.seals.len() - old.seals.len();
         let owner = self.claimants.get(&old.generation.get()).copied();
         if state.generation == old.generation && state.epoch == old.epoch {
             must(Some(writer) == owner, "I1, I6: a commit by one who has not claimed the generation");
-            must(matches!(state.phase, Phase::Recording | Phase::Orphaned), "I1: this phase needs a new epoch");
+            must(
+                matches!(state.phase, Phase::Recording | Phase::Orphaned),
+                "I1: this phase needs a new epoch",
+            );
             must(sealed == 0, "I5: a seal without a new epoch");
             must(state.holder == old.holder, "I1: another holder without a new epoch");
         } else {
@@ -93,7 +107,10 @@ impl Check<'_> {
                 let expected = Seal::of(old);
                 let held = self.seals.get(&seal.key);
                 must(held.is_some(), "I5: the seal was not stored before it was named");
-                must(held.is_none_or(|text| Sha256::of(text) == seal.sha256), "I5: the seal has another hash");
+                must(
+                    held.is_none_or(|text| Sha256::of(text) == seal.sha256),
+                    "I5: the seal has another hash",
+                );
                 let read = held.and_then(|text| Seal::decode(text).ok());
                 must(
                     held.is_none() || read.as_ref() == Some(&expected),

@@ -223,9 +223,10 @@ impl Check<'_> {
     }
 
     fn form_in_use(&self) -> Form {
-        let single = self.objects.keys().any(|key| {
-            key.strip_prefix(".tapeline/recordings/").is_some_and(|rest| !rest.contains('/'))
-        });
+        let single = self
+            .objects
+            .keys()
+            .any(|key| key.strip_prefix(".tapeline/recordings/").is_some_and(|rest| !rest.contains('/')));
         if single { Form::Update } else { Form::Numbered }
     }
 }

@@ -60,7 +60,13 @@ impl Check<'_> {
         }
     }
 
-    fn look_at_playlist(&mut self, writer: usize, name: &ObjectName, body: &Bytes, sent: Millis) -> Vec<String> {
+    fn look_at_playlist(
+        &mut self,
+        writer: usize,
+        name: &ObjectName,
+        body: &Bytes,
+        sent: Millis,
+    ) -> Vec<String> {
         let mut found = Vec::new();
         let Ok(text) = std::str::from_utf8(body) else { return vec!["it is no text".to_owned()] };
         for finding in playlist::check(body) {
@@ -88,7 +94,9 @@ impl Check<'_> {
             return found;
         };
         if ended && !(stopped && listed == committed) {
-            found.push(format!("I4: it has its end, with {listed} of {committed} entries, stopped: {stopped}"));
+            found.push(format!(
+                "I4: it has its end, with {listed} of {committed} entries, stopped: {stopped}"
+            ));
         }
         let shorter = listed < track.listed || track.ended && !ended;
         // In the numbered form a request that was sent before may be carried out after another.
@@ -110,9 +118,17 @@ impl Check<'_> {
                         found.push(format!("I3: {} is listed and not stored", segment.uri));
                     }
                     let told = (segment.date, segment.media, segment.duration_millis, segment.discontinuity);
-                    let meant = (Some(entry.date), Some((entry.start, entry.clock)), entry.millis, entry.discontinuity);
+                    let meant = (
+                        Some(entry.date),
+                        Some((entry.start, entry.clock)),
+                        entry.millis,
+                        entry.discontinuity,
+                    );
                     if told != meant {
-                        found.push(format!("{} is listed as {told:?} and committed as {meant:?}", segment.uri));
+                        found.push(format!(
+                            "{} is listed as {told:?} and committed as {meant:?}",
+                            segment.uri
+                        ));
                     }
                 }
             }

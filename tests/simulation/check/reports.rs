@@ -32,15 +32,17 @@ impl Check<'_> {
             }
             Event::SegmentCommitted { playlist, segments } => {
                 let there = track(playlist).map_or(0, |track| track.entries.len() as u64);
-                (there < *segments).then(|| format!("I8: says that {segments} of {playlist} are committed, not {there}"))
+                (there < *segments)
+                    .then(|| format!("I8: says that {segments} of {playlist} are committed, not {there}"))
             }
             Event::SegmentListed { playlist, segments, ended } => {
                 let there = track(playlist).map_or(0, |track| {
                     if self.updates { track.listed as u64 } else { track.most_listed as u64 }
                 });
                 let ends = !ended || !self.updates || track(playlist).is_some_and(|track| track.ended);
-                (there < *segments || !ends)
-                    .then(|| format!("says that {playlist} lists {segments} (end: {ended}), and it lists {there}"))
+                (there < *segments || !ends).then(|| {
+                    format!("says that {playlist} lists {segments} (end: {ended}), and it lists {there}")
+                })
             }
             _ => None,
         };
@@ -65,7 +67,9 @@ impl Check<'_> {
             (launch, Ended::NotBegun(kind, why)) => {
                 self.not_begun(worker, launch, *kind).err().map(|what| format!("{what}: {why}"))
             }
-            (_, Ended::Failed(kind, why)) => self.failed(worker, *kind).err().map(|what| format!("{what}: {why}")),
+            (_, Ended::Failed(kind, why)) => {
+                self.failed(worker, *kind).err().map(|what| format!("{what}: {why}"))
+            }
             (_, Ended::Well(None)) => Some("has nothing to say in the end".to_owned()),
         };
         if let Some(what) = found {
@@ -111,7 +115,9 @@ impl Check<'_> {
             let committed = track.entries.len() as u64;
             if (output.segments, output.uncommitted) != (committed, 0) || opened != committed {
                 let said = (output.segments, output.uncommitted);
-                return Err(format!("opened {opened}, says {said:?} of {playlist}, and {committed} are committed"));
+                return Err(format!(
+                    "opened {opened}, says {said:?} of {playlist}, and {committed} are committed"
+                ));
             }
             let listed = if self.updates { track.listed } else { track.most_listed };
             if listed as u64 != committed || output.listed != committed {
@@ -133,9 +139,8 @@ impl Check<'_> {
 
     fn not_begun(&self, worker: usize, launch: Launch, kind: ErrorKind) -> Result<(), &'static str> {
         let ended = self.current().map(|version| version.state.phase).filter(|phase| phase.is_final());
-        let stranger = self.objects.iter().any(|(name, written)| {
-            written.writer == STRANGER && name.ends_with(".m3u8")
-        });
+        let stranger =
+            self.objects.iter().any(|(name, written)| written.writer == STRANGER && name.ends_with(".m3u8"));
         let others = self.others_wrote(worker);
         let exists = self.versions.iter().any(|version| version.writer != worker);
         let since = self.launched.get(&worker).copied().unwrap_or(0);
@@ -144,7 +149,9 @@ impl Check<'_> {
             (ErrorKind::Conflict, Launch::Start) => exists || stranger,
             (ErrorKind::Conflict, _) => others || ended.is_some(),
             (ErrorKind::NotFound, Launch::Resume | Launch::StopForAnother) => !existed,
-            (ErrorKind::Abandoned, Launch::Resume | Launch::StopForAnother) => ended == Some(Phase::Abandoned),
+            (ErrorKind::Abandoned, Launch::Resume | Launch::StopForAnother) => {
+                ended == Some(Phase::Abandoned)
+            }
             // The store did not serve; there is weather enough.
             (ErrorKind::Unavailable, _) => true,
             _ => false,
