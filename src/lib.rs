@@ -2,7 +2,8 @@
 //!
 //! Live or recorded MPEG-TS goes in; segments and an HLS playlist come out, in a folder or in object
 //! storage, while the stream still runs. Streams are cut, not re-muxed: what the segments hold is what came
-//! in. The program `tapeline` is a thin layer over this library; a recorder worker calls it like this:
+//! in. When the worker that records dies, another one goes on, and nothing that was recorded is changed. The
+//! program `tapeline` is a thin layer over this library; a recorder worker calls it like this:
 //!
 //! ```
 //! use tapeline::ids::RecordingId;
@@ -32,11 +33,40 @@
 //! # }
 //! ```
 //!
+//! A worker that goes on with the recording of a dead one claims its next *generation*, whose names begin with
+//! `bak0_`:
+//!
+//! ```
+//! # use tapeline::ids::RecordingId;
+//! # use tapeline::media::Container;
+//! # use tapeline::recorder::{Options, OutputSpec, Recorder};
+//! # use tapeline::store::Store;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> tapeline::Result<()> {
+//! # let store = Store::open("memory:")?;
+//! # let id = RecordingId::new("38f8e3cfdc474cd56fc1ceba380d7e1a", "lobby")?;
+//! # let stream = bytes::Bytes::from(std::fs::read("fixtures/h264_aac.ts").expect("the fixture"));
+//! let first = Recorder::start(&store, id.clone(), Options::default()).await?;
+//! drop(first); // as a crash would
+//!
+//! let second = Recorder::resume(&store, &id.sid, None, Options::default()).await?;
+//! let output = second.output(OutputSpec::composite(Container::MpegTs))?;
+//! output.write_bytes(stream).await?;
+//! let summary = second.stop().await?; // Err of the kind `Fenced` where a third worker has it meanwhile
+//! let playlist = summary.outputs[0].playlist.as_deref();
+//! assert_eq!(playlist, Some("bak0_38f8e3cfdc474cd56fc1ceba380d7e1a_lobby.m3u8"));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Where to begin
 //!
-//! - [`recorder`]: the session API. [`Recorder::start`](recorder::Recorder::start), then
-//!   [`output`](recorder::Recorder::output), [`write_bytes`](recorder::Output::write_bytes),
-//!   [`stop`](recorder::Recorder::stop), with [`Event`](recorder::Event)s on the way.
+//! - [`recorder`]: the session API. [`Recorder::start`](recorder::Recorder::start) or
+//!   [`resume`](recorder::Recorder::resume), then [`output`](recorder::Recorder::output),
+//!   [`write_bytes`](recorder::Output::write_bytes), [`stop`](recorder::Recorder::stop), with
+//!   [`Event`](recorder::Event)s on the way.
+//! - [`continuity`]: what a store holds, and in which state ([`Recordings`](continuity::Recordings)); whether it
+//!   can hold recordings ([`probe`](continuity::probe)); the protocol itself.
 //! - [`store`]: folders, memory and buckets behind one handle; [`input`]: files, pipes, sockets and HTTP
 //!   behind another.
 //! - [`slicer`]: the cutting alone, without I/O, for those who store segments themselves.
@@ -57,7 +87,7 @@
 //! | [`slicer`] (pure) | when to cut, and the media clock |
 //! | [`store`] [`spool`] | where segments end up, and where they wait until then |
 //! | [`continuity`] | who may write a recording, and what of it is committed |
-//! | [`upload`] | what may be sent when, and sending it |
+//! | [`upload`] | what may be stored, committed and published when, and doing it |
 //! | [`input`] | where bytes come from |
 //! | [`recorder`] | all of that as a session |
 //! | `cli` | the program `tapeline`, a file per verb (feature `cli`) |

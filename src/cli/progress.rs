@@ -42,6 +42,20 @@ impl Progress {
         Self::Bar { bar, segments: 0, millis: 0 }
     }
 
+    /// The recording has begun, or this worker's turn at it.
+    pub fn begin(&self, recorder: &Recorder) {
+        let (id, generation, uid) = (recorder.id(), recorder.generation(), recorder.uid());
+        if matches!(self, Self::Json) {
+            let (sid, cname) = (id.sid.as_str(), id.cname.as_str());
+            let generation = generation.get();
+            print(
+                json!({ "event": "recording", "sid": sid, "cname": cname, "generation": generation, "uid": uid }),
+            );
+        } else if generation > Generation::FIRST {
+            self.say(&format!("resumed {id} as generation {generation}, uid {uid}"));
+        }
+    }
+
     /// So many bytes of the input have been read.
     pub fn read(&self, bytes: usize) {
         if let Self::Bar { bar, .. } = self {

@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::signals::StopSignals;
 use crate::clock::{SharedClock, SystemClock, random_bytes};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{Cname, RecordingId, Sid};
+use crate::ids::{Cname, Generation, RecordingId, Sid};
 use crate::input::{self, Source};
 use crate::media::Container;
 use crate::naming::Prefix;
@@ -130,6 +130,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let Some(recorder) = started else { return Ok(()) };
     let output = recorder.output(spec)?;
     let mut progress = Progress::new(arguments.json, source.size());
+    progress.begin(&recorder);
     let mut session = Session {
         pace: arguments.realtime.then(|| Pace { clock: clock.clone(), begin: None }),
         silence: Duration::from_millis(u64::try_from(rules.interruption.millis()).unwrap_or(u64::MAX)),
@@ -140,7 +141,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     };
     let fed = session.feed(&mut source, &mut signals, &mut progress).await;
     let ended = session.output.finish().await;
-    let stopped = recorder.stop().await;
+    // A turn without a frame has nothing to end: another may still record.
+    let nothing = session.output.now().await.is_none();
+    let again = recorder.generation() > Generation::FIRST;
+    let open = fed.is_err() || nothing && (ended.is_err() || again);
+    let left = if open { recorder.orphan().await } else { recorder.stop().await };
     session.show_events(&mut progress);
     let input = match fed {
         // Nothing came so far, which is no fault of the input.
@@ -149,16 +154,22 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         Err(error) => Err(error),
     };
     let of_input = |error: Error| error.context(source.describe());
-    match (stopped, input) {
+    match (left, input) {
         // What was recorded before the input failed is complete.
         (Ok(summary), input) => {
             progress.finish(&summary, &store.to_string());
+            if open {
+                progress.say(&format!(
+                    "the recording stays open: go on with --sid {} --resume, or end it with tapeline stop",
+                    summary.sid
+                ));
+            }
             input.map_err(of_input)
         }
-        (Err(stopped), Ok(())) => Err(stopped),
+        (Err(left), Ok(())) => Err(left),
         // What ended the uploading ends the input too, and is told once.
-        (Err(stopped), Err(input)) if stopped.report().contains(input.message()) => Err(stopped),
-        (Err(stopped), Err(input)) => Err(stopped.context(of_input(input).report())),
+        (Err(left), Err(input)) if left.report().contains(input.message()) => Err(left),
+        (Err(left), Err(input)) => Err(left.context(of_input(input).report())),
     }
 }
 

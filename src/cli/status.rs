@@ -80,10 +80,10 @@ fn show(status: &Status, store: &str) {
 
 fn join(join: &Join) -> String {
     let Join { from, to, playlist, end, begin, gap_millis, overlap_millis } = join;
-    let what = match (gap_millis, overlap_millis) {
-        (0, 0) => "no gap".to_owned(),
-        (0, overlap) => format!("overlap of {}", length(*overlap)),
-        (gap, _) => format!("gap of {}", length(*gap)),
+    let (what, first, last) = match (gap_millis, overlap_millis) {
+        (0, 0) => ("no gap".to_owned(), end, begin),
+        (0, overlap) => (format!("overlap of {}", length(*overlap)), begin, end),
+        (gap, _) => (format!("gap of {}", length(*gap)), end, begin),
     };
-    format!("{what} between generations {from} and {to} ({playlist}): {end} to {begin}")
+    format!("{what} between generations {from} and {to} ({playlist}): {first} to {last}")
 }

@@ -297,7 +297,7 @@ impl Recorder {
         let missing: u64 = summary.outputs.iter().map(|output| output.uncommitted).sum();
         let message = format!(
             "{} is incomplete: {committed} segments are committed, {missing} complete ones are not, and what \
-             is not stored is in {}: {}",
+             is not committed is in {}: {}",
             self.session.id,
             self.session.spool,
             error.report()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{Instrument, info_span, warn};
+use tracing::{Instrument, info, info_span};
 
 use super::driver::{Ending, Finished, FinishedOutput, Notice, SealedFile};
 use super::plan::{Plan, Step};
@@ -149,7 +149,7 @@ impl Work {
         if self.failed.borrow().is_some() {
             return;
         }
-        warn!(error = %error.report(), "not everything will be stored");
+        info!(error = %error.report(), "not everything will be stored");
         let error = Arc::new(error);
         self.failed.send_replace(Some(Arc::clone(&error)));
         (self.context.notices)(Notice::Failed(error));

@@ -1,4 +1,4 @@
-//! What must hold, by the numbers of DESIGN.md section 3, judged on each step: the state before and after it.
+//! What must hold, by the numbers of ARCHITECTURE.md, judged on each step: the state before and after it.
 
 use crate::state::{GONE, List, NOBODY, Request, Role, State, Turn, WorkerId};
 use crate::step::Step;

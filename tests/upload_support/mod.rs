@@ -300,6 +300,7 @@ impl Listings {
                 }
             }
             Notice::Retrying { key, error, .. } => panic!("{key}: {error}"),
+            Notice::Failed(error) => panic!("{}", error.report()),
             Notice::Stored { .. } => {}
         }
     }

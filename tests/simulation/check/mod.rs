@@ -1,4 +1,4 @@
-//! The invariants of DESIGN.md 3, checked on a history: a second reading of the protocol that knows the
+//! The invariants of ARCHITECTURE.md, checked on a history: a second reading of the protocol that knows the
 //! requests and what came of them, and nothing of the code that sent them.
 
 mod control;
