@@ -7,7 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::{print, tell};
 use super::text::{length, size};
-use crate::recorder::{Event, OutputSummary, Summary};
+use crate::ids::Generation;
+use crate::recorder::{Event, OutputSummary, Recorder, Summary};
 
 /// Where events are shown.
 pub enum Progress {
