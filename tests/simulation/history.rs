@@ -36,6 +36,8 @@ pub enum What {
     Woken,
     Crashed,
     ClockStepped { millis: i64 },
+    /// Its media clock jumps, and its wall clock goes back to when it began.
+    Jumped,
     Planted { key: String, body: Bytes },
     Issued { id: RequestId },
     Fated { id: RequestId, kind: Kind },
@@ -140,6 +142,7 @@ impl fmt::Display for Line<'_> {
             What::Woken => f.write_str("wakes up"),
             What::Crashed => f.write_str("crashes"),
             What::ClockStepped { millis } => write!(f, "has its wall clock set by {millis} ms"),
+            What::Jumped => f.write_str("has its media clock jump, and its wall clock set back"),
             What::Planted { key, body } => write!(f, "puts {key}, {} bytes", body.len()),
             What::Issued { id } => write!(f, "#{id} -> {}", Asked(operation(id))),
             What::Fated { id, kind } => write!(f, "#{id}    ({kind:?})"),

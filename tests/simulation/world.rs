@@ -210,11 +210,12 @@ impl World {
                     self.workers[index].clock.step(millis);
                 }
             }
-            Action::Repeat => {
+            Action::JumpBack => {
                 if let Some(index) = self.victim()
                     && let Some((_, date)) = self.opened(index).next()
                 {
-                    self.workers[index].shared.repeat(date);
+                    self.workers[index].shared.jump_back(date);
+                    self.history.note(self.now, index, What::Jumped);
                 }
             }
             Action::TakeSegmentName => {
