@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Map;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::change::{Change, Heard, Next};
 use super::control::{ControlObject, HolderName, Phase, SealName};
@@ -27,7 +27,7 @@ use crate::store::{Backoff, Created, ObjectKind};
 /// How old the last good answer of the store may be to act on.
 const FRESH: Duration = Duration::from_secs(9);
 /// How long to try a change that nobody waits with media for.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Told of a request that will be repeated: its key, why, and after which pause.
 pub type OnRetry = Arc<dyn Fn(&str, &Error, Duration) + Send + Sync>;
@@ -53,7 +53,7 @@ pub struct Holder {
 }
 
 /// Makes changes, each with a nonce of its own.
-struct Writer {
+pub(super) struct Writer {
     register: Register,
     options: HolderOptions,
     worker: String,
@@ -64,7 +64,7 @@ struct Writer {
 }
 
 /// A state of the control object and the version it is.
-type Found = Box<(ControlObject, Version)>;
+pub(super) type Found = Box<(ControlObject, Version)>;
 
 impl Holder {
     /// Creates a recording.
@@ -88,44 +88,25 @@ impl Holder {
         }
     }
 
-    /// Takes a recording over, as its next generation. The caller's word is that its worker is gone. One
-    /// claim from one read: where it loses, it ends.
-    ///
-    /// # Errors
-    /// `NotFound`; `Conflict` where the recording was stopped, or another claim came first;
-    /// `Abandoned` where it has used up its failovers, which this claim may have found out.
-    pub async fn claim(register: Register, options: HolderOptions) -> Result<Self> {
-        let mut writer = Writer::new(register, options)?;
-        let asked = writer.options.clock.monotonic();
-        let (base, version) = *writer.read_existing().await?;
-        base.check_open().map_err(|refusal| refused(&base, refusal))?;
-        let seal = writer.seal(&base).await?;
-        let me = writer.introduce()?;
-        let state = base.claim(me, seal, writer.nonce()).map_err(|refusal| refused(&base, refusal))?;
-        match writer.change(Some((&base, &version)), &state, Some(PATIENCE)).await? {
-            Ok(_) if state.phase == Phase::Abandoned => Err(refused(&state, Refusal::Abandoned)),
-            Ok(version) => {
-                info!(generation = %state.generation, epoch = state.epoch, "claimed");
-                Ok(Self { writer, state, version, fresh_from: asked })
-            }
-            Err(found) => Err(outrun("claim", &base, found.as_deref())),
-        }
-    }
-
     /// Stops a recording whose worker is gone. Gives the final state.
     ///
     /// # Errors
-    /// As [`claim`](Self::claim).
+    /// `NotFound`; `Conflict` where the recording was stopped, or another change came first, saying whose;
+    /// `Abandoned`.
     pub async fn stop_for_another(register: Register, options: HolderOptions) -> Result<ControlObject> {
         let mut writer = Writer::new(register, options)?;
         let (base, version) = *writer.read_existing().await?;
         base.check_open().map_err(|refusal| refused(&base, refusal))?;
-        let seal = writer.seal(&base).await?;
+        let seal = writer.seal(&base, Some(PATIENCE)).await?;
         let state = base.stop(seal, writer.nonce()).map_err(|refusal| refused(&base, refusal))?;
         match writer.change(Some((&base, &version)), &state, Some(PATIENCE)).await? {
             Ok(_) => Ok(state),
             Err(found) => Err(outrun("stop", &base, found.as_deref())),
         }
+    }
+
+    pub(super) fn new(writer: Writer, state: ControlObject, version: Version, fresh_from: Duration) -> Self {
+        Self { writer, state, version, fresh_from }
     }
 
     /// The state as this worker last wrote it.
@@ -186,7 +167,7 @@ impl Holder {
     /// # Errors
     /// `Fenced`.
     pub async fn stop(&mut self) -> Result<()> {
-        let seal = self.writer.seal(&self.state).await?;
+        let seal = self.writer.seal(&self.state, None).await?;
         let nonce = self.writer.nonce();
         let next = self.state.stop(seal, nonce).map_err(|refusal| refused(&self.state, refusal))?;
         self.advance(next).await
@@ -234,14 +215,18 @@ impl std::fmt::Debug for Holder {
 }
 
 impl Writer {
-    fn new(register: Register, options: HolderOptions) -> Result<Self> {
+    pub(super) fn new(register: Register, options: HolderOptions) -> Result<Self> {
         let worker = format!("{:032x}", u128::from_be_bytes(draw(&*options.chance)?));
         let seed = u64::from_be_bytes(draw(&*options.chance)?);
         Ok(Self { register, options, worker, changes: 0, seed, sent_bytes: 0 })
     }
 
+    pub(super) fn now(&self) -> Duration {
+        self.options.clock.monotonic()
+    }
+
     /// Who we are, with a fresh random recording uid.
-    fn introduce(&self) -> Result<HolderName> {
+    pub(super) fn introduce(&self) -> Result<HolderName> {
         let uid = loop {
             if let Some(uid) = Uid::new(u32::from_be_bytes(draw(&*self.options.chance)?)) {
                 break uid;
@@ -258,22 +243,22 @@ impl Writer {
     }
 
     /// Nobody else's, and never used twice.
-    fn nonce(&mut self) -> String {
+    pub(super) fn nonce(&mut self) -> String {
         self.changes += 1;
         format!("{}-{}", self.worker, self.changes)
     }
 
     /// Writes the seal of the current generation of `state`.
-    async fn seal(&self, state: &ControlObject) -> Result<SealName> {
+    pub(super) async fn seal(&self, state: &ControlObject, patience: Option<Duration>) -> Result<SealName> {
         let seal = Seal::of(state);
         let (key, text) = (self.register.key(&seal.name()), seal.encode());
         let store = self.register.store();
         let mut backoff = Backoff::new(self.seed);
-        let give_up = self.options.clock.monotonic() + PATIENCE;
+        let give_up = self.give_up(patience);
         let created = loop {
             match store.put_new(&key, vec![text.clone()], ObjectKind::Control).await {
                 Ok(created) => break created,
-                Err(error) => self.pause(&key, error, &mut backoff, Some(give_up)).await?,
+                Err(error) => self.pause(&key, error, &mut backoff, give_up).await?,
             }
         };
         match created {
@@ -289,13 +274,13 @@ impl Writer {
     }
 
     /// Settles a change: the version it made, or what was there instead.
-    async fn change(
+    pub(super) async fn change(
         &mut self,
         base: Option<(&ControlObject, &Version)>,
         proposal: &ControlObject,
         patience: Option<Duration>,
     ) -> Result<Result<Version, Option<Found>>> {
-        let give_up = patience.map(|patience| self.options.clock.monotonic() + patience);
+        let give_up = self.give_up(patience);
         let mut change = Change::new(base.map(|(state, _)| state), proposal);
         let mut backoff = Backoff::new(self.seed ^ proposal.counter);
         let key = self.register.to_string();
@@ -342,7 +327,7 @@ impl Writer {
 
     /// Reads, waiting for a store that does not serve; with a limit, no longer than that.
     async fn read_patiently(&self, patience: Option<Duration>) -> Result<Option<Found>> {
-        let give_up = patience.map(|patience| self.options.clock.monotonic() + patience);
+        let give_up = self.give_up(patience);
         let mut backoff = Backoff::new(self.seed);
         loop {
             match self.read().await {
@@ -355,12 +340,17 @@ impl Writer {
         }
     }
 
-    async fn read_existing(&self) -> Result<Found> {
+    pub(super) async fn read_existing(&self) -> Result<Found> {
         let found = self.read_patiently(Some(PATIENCE)).await?;
         found.ok_or_else(|| {
-            let message = format!("there is no recording {} in {}", self.register, self.register.store());
+            let message =
+                format!("there is no recording {} in {}", self.register.sid(), self.register.store());
             Error::new(ErrorKind::NotFound, message)
         })
+    }
+
+    fn give_up(&self, patience: Option<Duration>) -> Option<Duration> {
+        patience.map(|patience| self.options.clock.monotonic() + patience)
     }
 
     /// Waits before the next try; gives `error` back when there should be none.
@@ -416,7 +406,7 @@ fn existing(state: Option<&ControlObject>, id: &RecordingId) -> Error {
 }
 
 /// The error of one who would go on with what has ended.
-fn refused(state: &ControlObject, refusal: Refusal) -> Error {
+pub(super) fn refused(state: &ControlObject, refusal: Refusal) -> Error {
     let kind = match refusal {
         Refusal::Stopped => ErrorKind::Conflict,
         Refusal::Abandoned => ErrorKind::Abandoned,
@@ -426,7 +416,7 @@ fn refused(state: &ControlObject, refusal: Refusal) -> Error {
 }
 
 /// The error of one whose claim or stop came second.
-fn outrun(what: &str, base: &ControlObject, found: Option<&(ControlObject, Version)>) -> Error {
+pub(super) fn outrun(what: &str, base: &ControlObject, found: Option<&(ControlObject, Version)>) -> Error {
     let id = base.id();
     let said = match found {
         None => "its control object is gone".to_owned(),

@@ -52,6 +52,7 @@ pub enum Swapped {
 pub struct Register {
     store: Store,
     form: Form,
+    sid: Sid,
     /// The recording's folder: of its versions, and of its seals.
     folder: String,
     /// Numbered: no version below this one is the latest.
@@ -62,12 +63,17 @@ impl Register {
     /// The register of a recording in a store of that form.
     pub fn new(store: &Store, form: Form, sid: &Sid) -> Self {
         let folder = format!("{}/{sid}", recordings_folder());
-        Self { store: store.clone(), form, folder, known: Arc::default() }
+        Self { store: store.clone(), form, sid: sid.clone(), folder, known: Arc::default() }
     }
 
     /// The key of an object in the recording's folder.
     pub fn key(&self, name: &str) -> String {
         format!("{}/{name}", self.folder)
+    }
+
+    /// The recording.
+    pub fn sid(&self) -> &Sid {
+        &self.sid
     }
 
     /// The store it is in.
@@ -106,7 +112,11 @@ impl Register {
             }
             (Form::Numbered, None) => (self.numbered(1), Condition::Absent, 1),
             (Form::Numbered, Some(Version::Number(latest))) => {
-                (self.numbered(latest + 1), Condition::Absent, latest + 1)
+                let next = latest.checked_add(1).ok_or_else(|| {
+                    let message = format!("{} has a version of the last number there is", self.folder);
+                    Error::new(ErrorKind::Malformed, message)
+                })?;
+                (self.numbered(next), Condition::Absent, next)
             }
             (Form::Update, Some(Version::Number(_))) | (Form::Numbered, Some(Version::Update(_))) => {
                 let message = format!("a version of another form was expected in {}", self.folder);
@@ -154,7 +164,8 @@ impl Register {
         let mut latest = None;
         loop {
             // The one before was read to be sure that it is the latest; the first is read for itself.
-            let wanted = if latest.is_none() { number.max(1) } else { number + 1 };
+            let wanted = if latest.is_none() { Some(number.max(1)) } else { number.checked_add(1) };
+            let Some(wanted) = wanted else { break };
             let found = self.store.get_versioned(Lane::Control, &self.numbered(wanted), LIMIT).await?;
             let Some((body, _)) = found else { break };
             number = wanted;

@@ -45,10 +45,7 @@ impl Manners {
 
     fn control() -> Self {
         Self {
-            limits: [
-                (ClientConfigKey::ConnectTimeout, "2 seconds"),
-                (ClientConfigKey::Timeout, "30 seconds"),
-            ],
+            limits: [(ClientConfigKey::ConnectTimeout, "2 seconds"), (ClientConfigKey::Timeout, "1 minute")],
             retries: retries(0, Duration::ZERO),
         }
     }

@@ -91,6 +91,7 @@ impl Setting {
             max_waiting_segments: self.max_waiting_segments,
             // Longer than any outage here: what is not stored in the end is a fault.
             stop_patience: std::time::Duration::from_secs(600),
+            respite: std::time::Duration::ZERO,
             clock,
             chance,
         }

@@ -277,29 +277,37 @@ pub(super) enum Round {
     Unclear(String),
 }
 
-/// Only a success that was answered counts as one: an answer that was lost hides whether there were two.
+/// Only a success that was answered counts as one: an answer that was lost hides whether there were two. Those
+/// who were not told are no winners, since what is read is another's; but most must have been told.
 pub(super) fn judge_race(endings: &[Ending], left: Left) -> Round {
-    let winners: Vec<usize> =
-        (0..).zip(endings).filter(|(_, end)| **end == Ending::Won).map(|(n, _)| n).collect();
-    let unknown = endings.iter().find_map(|end| match end {
-        Ending::Unknown(words) => Some(words),
-        Ending::Won | Ending::Lost => None,
-    });
     let all = endings.len();
-    match (&winners[..], left, unknown) {
-        ([], _, Some(words)) => Round::Unclear(format!("none of {all} was told that it had won: {words}")),
-        ([], _, None) => Round::Unclear(format!("none of {all} was told that it had won")),
-        ([winner], Left::Of(holder), None) if *winner == holder => Round::OneWinner,
-        ([winner], Left::Of(holder), Some(words)) if *winner == holder => {
-            Round::Unclear(format!("not all of {all} were told how it ended: {words}"))
-        }
-        ([_], Left::Of(_), _) => {
+    let winners: Vec<usize> =
+        (0..).zip(endings).filter(|(_, end)| **end == Ending::Won).map(|(number, _)| number).collect();
+    let unknown: Vec<&str> = endings
+        .iter()
+        .filter_map(|end| match end {
+            Ending::Unknown(words) => Some(words.as_str()),
+            Ending::Won | Ending::Lost => None,
+        })
+        .collect();
+    match (&winners[..], left) {
+        ([], _) => Round::Unclear(format!(
+            "none of {all} was told that it had won: {}",
+            unknown.first().unwrap_or(&"all were refused")
+        )),
+        ([winner], Left::Of(holder)) if *winner == holder => match unknown.first() {
+            Some(words) if unknown.len() * 2 > all => {
+                Round::Unclear(format!("{} of {all} were not told how it ended: {words}", unknown.len()))
+            }
+            _ => Round::OneWinner,
+        },
+        ([_], Left::Of(_)) => {
             Round::Wrong(format!("1 of {all} was answered success, and was then replaced by another of them"))
         }
-        ([_], Left::Before, _) => {
+        ([_], Left::Before) => {
             Round::Wrong(format!("1 of {all} was answered success, but what it wrote is not there"))
         }
-        (many, ..) => Round::Wrong(format!("{} of {all} were answered success", many.len())),
+        (many, _) => Round::Wrong(format!("{} of {all} were answered success", many.len())),
     }
 }
 

@@ -58,6 +58,7 @@ fn one_answered_success_that_is_there_is_one_winner() {
     let (won, lost) = (Ending::Won, Ending::Lost);
     let race = |endings: [&Ending; 3], left| judge_race(&endings.map(Clone::clone), left);
     assert_eq!(race([&lost, &won, &lost], Left::Of(1)), Round::OneWinner);
+    assert_eq!(race([&lost, &won, &unknown()], Left::Of(1)), Round::OneWinner);
     let wrong = [
         ([&won, &won, &lost], Left::Of(1), "2 of 3"),
         ([&won, &won, &won], Left::Of(0), "3 of 3"),
@@ -76,7 +77,7 @@ fn one_answered_success_that_is_there_is_one_winner() {
         ([&lost, &lost, &lost], Left::Before),
         ([&lost, &lost, &lost], Left::Of(2)),
         ([&unknown(), &lost, &lost], Left::Of(0)),
-        ([&won, &unknown(), &lost], Left::Of(0)),
+        ([&won, &unknown(), &unknown()], Left::Of(0)),
     ];
     for (endings, left) in unclear {
         assert!(matches!(race(endings, left), Round::Unclear(_)), "{endings:?} {left:?}");
