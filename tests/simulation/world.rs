@@ -211,9 +211,9 @@ impl World {
                 }
             }
             Action::JumpBack => {
-                if let Some(index) = self.victim()
-                    && let Some((_, date)) = self.opened(index).next()
-                {
+                let Some(index) = self.victim() else { return };
+                let began = self.opened(index).next();
+                if let Some((_, date)) = began {
                     self.workers[index].shared.jump_back(date);
                     self.history.note(self.now, index, What::Jumped);
                 }
