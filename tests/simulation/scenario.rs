@@ -1,6 +1,7 @@
 //! What a seed means: the store, the recording, the weather, and what is done to the workers when.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tapeline::clock::{SharedChance, SharedClock};
 use tapeline::ids::{MediaKind, RecordingId, Uid};
@@ -68,6 +69,8 @@ pub struct Setting {
     target: MediaSpan,
     limits: Limits,
     max_waiting_segments: usize,
+    /// A recording that was claimed less than so long ago is left alone.
+    pub respite: Duration,
 }
 
 impl Setting {
@@ -90,8 +93,8 @@ impl Setting {
             limits: self.limits,
             max_waiting_segments: self.max_waiting_segments,
             // Longer than any outage here: what is not stored in the end is a fault.
-            stop_patience: std::time::Duration::from_secs(600),
-            respite: std::time::Duration::ZERO,
+            stop_patience: Duration::from_secs(600),
+            respite: self.respite,
             clock,
             chance,
         }
@@ -145,6 +148,7 @@ impl Scenario {
             target: MediaSpan::from_secs(random.between(1, 4) as i64),
             limits: Limits { segments: random.between(1, 4) as usize, bytes: 16 << 20 },
             max_waiting_segments: random.pick(&[1, 3, 1024]),
+            respite: Duration::from_secs(random.pick(&[0, 0, 0, 15])),
         }
     }
 

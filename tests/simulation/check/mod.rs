@@ -55,6 +55,8 @@ struct Check<'a> {
     history: &'a History,
     prefix: &'a Prefix,
     updates: bool,
+    /// Claims leave a recording alone that was claimed a moment ago.
+    respects_claims: bool,
     found: Vec<String>,
     objects: BTreeMap<String, Written>,
     seals: BTreeMap<String, bytes::Bytes>,
@@ -75,6 +77,7 @@ pub fn check(outcome: &Outcome) -> Vec<String> {
         history: &outcome.history,
         prefix: &outcome.setting.prefix,
         updates: outcome.setting.updates,
+        respects_claims: !outcome.setting.respite.is_zero(),
         found: Vec::new(),
         objects: BTreeMap::new(),
         seals: BTreeMap::new(),
