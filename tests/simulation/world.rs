@@ -260,9 +260,13 @@ impl World {
         self.launched_at.push(self.now);
     }
 
+    /// The first order counts.
     fn order(&mut self, index: usize, order: Order) {
-        self.history.note(self.now, index, What::Ordered(order));
-        *self.workers[index].shared.order.lock().unwrap() = Some(order);
+        let given = &mut *self.workers[index].shared.order.lock().unwrap();
+        if given.is_none() {
+            *given = Some(order);
+            self.history.note(self.now, index, What::Ordered(order));
+        }
     }
 
     /// While there are faults, now and then takes up a recording that nobody holds; when all is calm, brings
