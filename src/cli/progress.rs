@@ -4,6 +4,7 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
 use super::terminal::{print, tell};
 use super::text::{length, size};

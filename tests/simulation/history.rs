@@ -38,6 +38,7 @@ pub enum What {
     },
     Woken,
     Crashed,
+<<<<<<< HEAD
     ClockStepped {
         millis: i64,
     },
@@ -61,6 +62,16 @@ pub enum What {
         id: RequestId,
         said: Result<(), Refusal>,
     },
+=======
+    ClockStepped { millis: i64 },
+    /// Its media clock jumps, and its wall clock goes back to when it began.
+    Jumped,
+    Planted { key: String, body: Bytes },
+    Issued { id: RequestId },
+    Fated { id: RequestId, kind: Kind },
+    Applied { id: RequestId, copy: Copy, done: Result<(), Refusal> },
+    Answered { id: RequestId, said: Result<(), Refusal> },
+>>>>>>> 8b580056ee61deb9f55dcbb766c1e29b52a47923
     /// The recorder was given out.
     Held {
         generation: u8,
@@ -164,6 +175,7 @@ impl fmt::Display for Line<'_> {
             What::Woken => f.write_str("wakes up"),
             What::Crashed => f.write_str("crashes"),
             What::ClockStepped { millis } => write!(f, "has its wall clock set by {millis} ms"),
+            What::Jumped => f.write_str("has its media clock jump, and its wall clock set back"),
             What::Planted { key, body } => write!(f, "puts {key}, {} bytes", body.len()),
             What::Issued { id } => write!(f, "#{id} -> {}", Asked(operation(id))),
             What::Fated { id, kind } => write!(f, "#{id}    ({kind:?})"),

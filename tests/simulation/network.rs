@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::history::{Copy, History, Millis, RequestId, What};
 use super::random::Random;
-use super::weather::{Answering, Fate, Trouble, Weather};
+use super::weather::{Answering, Fate, Nature, Trouble, Weather};
 
 /// What is asked of the store.
 #[derive(Debug, Clone)]
@@ -135,9 +135,8 @@ impl Network {
     /// Takes a request on its way.
     pub fn issue(&mut self, worker: usize, issue: Issue, history: &mut History) {
         let id = history.issued(issue.at, worker, &issue.operation);
-        let writes = matches!(issue.operation, Operation::Put { .. });
         let Fate { kind, apply, copy, answer, answering } =
-            self.weather.fate(issue.at, worker, writes, conditional(&issue.operation), &mut self.random);
+            self.weather.fate(issue.at, worker, nature(&issue.operation), &mut self.random);
         history.fates.entry(kind).and_modify(|count| *count += 1).or_insert(1);
         history.note(issue.at, worker, What::Fated { id, kind });
         let pending = Pending {
@@ -285,8 +284,17 @@ impl Network {
     }
 }
 
-fn conditional(operation: &Operation) -> bool {
-    matches!(operation, Operation::Put { mode: Mode::Create | Mode::Update(_), .. })
+fn nature(operation: &Operation) -> Nature {
+    let (key, mode) = match operation {
+        Operation::Put { key, mode, .. } => (key, Some(mode)),
+        Operation::Get { key } | Operation::Delete { key } => (key, None),
+        Operation::List { folder } => (folder, None),
+    };
+    Nature {
+        writes: mode.is_some(),
+        conditional: mode.is_some_and(|mode| *mode != Mode::Overwrite),
+        control: key.starts_with(".tapeline/recordings"),
+    }
 }
 
 impl Refusal {

@@ -1,6 +1,7 @@
 //! What a seed means: the store, the recording, the weather, and what is done to the workers when.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tapeline::clock::{SharedChance, SharedClock};
 use tapeline::ids::{MediaKind, RecordingId, Uid};
@@ -45,8 +46,8 @@ pub enum Action {
     Order(Order),
     /// The wall clock is set by so much.
     StepClock(i64),
-    /// The media clock jumps, and the wall clock is set to when the recording began: names repeat.
-    Repeat,
+    /// The media clock jumps, and the wall clock is set back to when the worker began.
+    JumpBack,
     /// A stranger's object takes the name of the segment that is open.
     TakeSegmentName,
 }
@@ -68,6 +69,8 @@ pub struct Setting {
     target: MediaSpan,
     limits: Limits,
     max_waiting_segments: usize,
+    /// A recording that was claimed less than so long ago is left alone.
+    pub respite: Duration,
 }
 
 impl Setting {
@@ -90,8 +93,8 @@ impl Setting {
             limits: self.limits,
             max_waiting_segments: self.max_waiting_segments,
             // Longer than any outage here: what is not stored in the end is a fault.
-            stop_patience: std::time::Duration::from_secs(600),
-            respite: std::time::Duration::ZERO,
+            stop_patience: Duration::from_secs(600),
+            respite: self.respite,
             clock,
             chance,
         }
@@ -108,7 +111,7 @@ pub struct Scenario {
 impl Scenario {
     pub fn of(random: &mut Random) -> Self {
         let updates = random.permille(600);
-        let calm_at = random.between(15_000, 60_000);
+        let calm_at = random.between(20_000, 60_000);
         let setting = Self::setting(updates, random);
         let mut actions =
             vec![(random.between(0, 500), Action::Launch(Launch::Start, random.pick(&[1, 1, 1, 2, 3])))];
@@ -140,12 +143,13 @@ impl Scenario {
             outputs,
             updates,
             tags_by_content: random.permille(500),
-            examined: random.permille(900),
+            examined: random.permille(950),
             strangers_playlist: random.permille(20),
             clocks_agree: random.permille(500),
-            target: MediaSpan::from_secs(random.between(2, 5) as i64),
+            target: MediaSpan::from_secs(random.between(1, 4) as i64),
             limits: Limits { segments: random.between(1, 4) as usize, bytes: 16 << 20 },
             max_waiting_segments: random.pick(&[1, 3, 1024]),
+            respite: Duration::from_secs(random.pick(&[0, 0, 0, 15])),
         }
     }
 
@@ -161,7 +165,7 @@ impl Scenario {
             8 => Action::Order(Order::Stop),
             9 => Action::Order(Order::Orphan),
             10 => Action::StepClock(random.between(0, 7_200_000) as i64 - 3_600_000),
-            11 => Action::Repeat,
+            11 => Action::JumpBack,
             12 => Action::TakeSegmentName,
             _ => Action::Launch(Launch::StopForAnother, random.pick(&[1, 1, 2])),
         }
@@ -169,7 +173,7 @@ impl Scenario {
 
     fn weather(calm_at: Millis, random: &mut Random) -> Weather {
         let outages = (0..random.pick(&[0, 0, 1, 1, 2, 3])).map(|_| {
-            let from = random.between(0, calm_at);
+            let from = random.between(1_000, calm_at);
             let worker = random.permille(400).then(|| random.between(0, 2) as usize);
             Outage {
                 from,
@@ -180,7 +184,9 @@ impl Scenario {
         });
         let outages = outages.collect();
         Weather {
-            faults: random.pick(&[0, 20, 50, 100, 200, 350]),
+            faults: random.pick(&[0, 10, 50, 100, 200, 350]),
+            control_faults: random.pick(&[0, 50, 100, 200, 350, 500]),
+            from: random.pick(&[0, 1_000, 2_000, 5_000]),
             latency: random.pick(&[(1, 10), (5, 40), (20, 200), (100, 1_200)]),
             outages,
             calm_at,

@@ -94,6 +94,15 @@ impl Kind {
         [Self::Delayed, Self::ErrorBefore, Self::Status429, Self::Status503, Self::RequestLost];
 }
 
+/// What kind of request it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Nature {
+    pub writes: bool,
+    pub conditional: bool,
+    /// Of a control object or a seal.
+    pub control: bool,
+}
+
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Fate {
@@ -120,8 +129,11 @@ pub struct Outage {
 
 #[derive(Debug, Clone)]
 pub struct Weather {
-    /// Times out of a thousand that something goes wrong.
+    /// Times out of a thousand that something goes wrong, with media and with control objects.
     pub faults: u64,
+    pub control_faults: u64,
+    /// Nothing goes wrong before.
+    pub from: Millis,
     /// The usual time of one way.
     pub latency: (Millis, Millis),
     pub outages: Vec<Outage>,
@@ -134,10 +146,10 @@ impl Weather {
         &self,
         now: Millis,
         worker: usize,
-        writes: bool,
-        conditional: bool,
+        nature: Nature,
         random: &mut Random,
     ) -> Fate {
+        let Nature { writes, conditional, control } = nature;
         let (low, high) = if now >= self.calm_at { (5, 30) } else { self.latency };
         let apply = now + random.between(low, high);
         let answer = apply + random.between(low, high);
@@ -148,7 +160,7 @@ impl Weather {
             answer: Some(answer),
             answering: Answering::Truth,
         };
-        if now >= self.calm_at {
+        if !(self.from..self.calm_at).contains(&now) {
             return smooth;
         }
         let outage = |outage: &&Outage| {
@@ -157,7 +169,7 @@ impl Weather {
         if let Some(outage) = self.outages.iter().find(outage) {
             return Self::in_outage(outage, now, writes, random);
         }
-        if !random.permille(self.faults) {
+        if !random.permille(if control { self.control_faults } else { self.faults }) {
             return smooth;
         }
         let kind = match (writes, conditional) {

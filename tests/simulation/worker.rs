@@ -25,7 +25,7 @@ use super::store::{Out, Outbox, WorkerStore};
 pub struct Shared {
     pub order: Mutex<Option<Order>>,
     /// Where the wall clock is to be set to while the media clock jumps.
-    repeat: Mutex<Option<WallTime>>,
+    jump_back: Mutex<Option<WallTime>>,
     /// What is lost of the source, in milliseconds.
     lost: AtomicU64,
     /// The recorder was given out.
@@ -34,9 +34,9 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// The media clock jumps, and the wall clock shows this date again.
-    pub fn repeat(&self, date: WallTime) {
-        *self.repeat.lock().unwrap() = Some(date);
+    /// The media clock jumps, and the wall clock is set to this date.
+    pub fn jump_back(&self, date: WallTime) {
+        *self.jump_back.lock().unwrap() = Some(date);
     }
 
     /// So much of the source is lost.
@@ -218,13 +218,13 @@ impl Job {
             if let Some(order) = *self.shared.order.lock().unwrap() {
                 return Ok(order);
             }
-            let repeat = self.shared.repeat.lock().unwrap().take();
-            if let Some(date) = repeat {
+            let jump = self.shared.jump_back.lock().unwrap().take();
+            if let Some(date) = jump {
                 self.clock.step(date.millis() - self.clock.wall().millis());
             }
             let lost = self.shared.lost.swap(0, Ordering::Relaxed);
             for (output, media) in &mut outputs {
-                if repeat.is_some() {
+                if jump.is_some() {
                     media.jump();
                 }
                 media.skip(lost);

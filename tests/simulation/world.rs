@@ -213,11 +213,12 @@ impl World {
                     self.workers[index].clock.step(millis);
                 }
             }
-            Action::Repeat => {
-                if let Some(index) = self.victim()
-                    && let Some((_, date)) = self.opened(index).next()
-                {
-                    self.workers[index].shared.repeat(date);
+            Action::JumpBack => {
+                let Some(index) = self.victim() else { return };
+                let began = self.opened(index).next();
+                if let Some((_, date)) = began {
+                    self.workers[index].shared.jump_back(date);
+                    self.history.note(self.now, index, What::Jumped);
                 }
             }
             Action::TakeSegmentName => {
@@ -262,9 +263,13 @@ impl World {
         self.launched_at.push(self.now);
     }
 
+    /// The first order counts.
     fn order(&mut self, index: usize, order: Order) {
-        self.history.note(self.now, index, What::Ordered(order));
-        *self.workers[index].shared.order.lock().unwrap() = Some(order);
+        let given = &mut *self.workers[index].shared.order.lock().unwrap();
+        if given.is_none() {
+            *given = Some(order);
+            self.history.note(self.now, index, What::Ordered(order));
+        }
     }
 
     /// While there are faults, now and then takes up a recording that nobody holds; when all is calm, brings

@@ -16,10 +16,10 @@ use super::history::{Copy, Ended, History, Millis, Record, Request, STRANGER, Wh
 use super::network::Operation;
 use super::world::Outcome;
 
-/// Requests of one worker in one simulated second, and in ten. A busy worker with three outputs is far below
-/// both; one that repeats without a pause is far above.
-const MOST_IN_A_SECOND: usize = 60;
-const MOST_IN_TEN_SECONDS: usize = 200;
+/// Requests of one worker for one key in one simulated second, and in ten: what has waited is sent all at once,
+/// but nothing is asked again and again without a pause.
+const MOST_IN_A_SECOND: usize = 24;
+const MOST_IN_TEN_SECONDS: usize = 60;
 
 /// What was written under a key, last.
 struct Written {
@@ -55,6 +55,8 @@ struct Check<'a> {
     history: &'a History,
     prefix: &'a Prefix,
     updates: bool,
+    /// Claims leave a recording alone that was claimed a moment ago.
+    respects_claims: bool,
     found: Vec<String>,
     objects: BTreeMap<String, Written>,
     seals: BTreeMap<String, bytes::Bytes>,
@@ -75,6 +77,7 @@ pub fn check(outcome: &Outcome) -> Vec<String> {
         history: &outcome.history,
         prefix: &outcome.setting.prefix,
         updates: outcome.setting.updates,
+        respects_claims: !outcome.setting.respite.is_zero(),
         found: Vec::new(),
         objects: BTreeMap::new(),
         seals: BTreeMap::new(),
@@ -170,7 +173,7 @@ impl Check<'_> {
     }
 
     fn pace(&mut self) {
-        let mut sent: BTreeMap<usize, Vec<Millis>> = BTreeMap::new();
+        let mut sent: BTreeMap<(usize, &str), Vec<Millis>> = BTreeMap::new();
         for request in &self.history.requests {
             // An examination is a burst by its nature.
             let key = match &request.operation {
@@ -178,14 +181,14 @@ impl Check<'_> {
                 Operation::List { folder } => folder,
             };
             if !key.starts_with(".tapeline/probe/") {
-                sent.entry(request.worker).or_default().push(request.at);
+                sent.entry((request.worker, key)).or_default().push(request.at);
             }
         }
-        for (worker, times) in sent {
+        for ((worker, key), times) in sent {
             for (most, span) in [(MOST_IN_A_SECOND, 1_000), (MOST_IN_TEN_SECONDS, 10_000)] {
                 let hot = times.windows(most + 1).find(|window| window[most] - window[0] < span);
                 if let Some(at) = hot.map(|window| window[0]) {
-                    self.wrong(at, format!("I9: w{worker} sends more than {most} requests in {span} ms"));
+                    self.wrong(at, format!("I9: w{worker} asks more than {most} times in {span} ms for {key}"));
                 }
             }
         }

@@ -44,6 +44,9 @@ impl Check<'_> {
                     format!("says that {playlist} lists {segments} (end: {ended}), and it lists {there}")
                 })
             }
+            Event::Failed { kind, error } => {
+                self.failed(worker, kind).err().map(|what| format!("{what}: {error}"))
+            }
             _ => None,
         };
         if let Some(what) = found {
@@ -67,9 +70,13 @@ impl Check<'_> {
             (launch, Ended::NotBegun(kind, why)) => {
                 self.not_begun(worker, launch, *kind).err().map(|what| format!("{what}: {why}"))
             }
+<<<<<<< HEAD
             (_, Ended::Failed(kind, why)) => {
                 self.failed(worker, *kind).err().map(|what| format!("{what}: {why}"))
             }
+=======
+            (_, Ended::Failed(kind, why)) => self.failed(worker, kind.as_str()).err().map(|what| format!("{what}: {why}")),
+>>>>>>> 8b580056ee61deb9f55dcbb766c1e29b52a47923
             (_, Ended::Well(None)) => Some("has nothing to say in the end".to_owned()),
         };
         if let Some(what) = found {
@@ -147,7 +154,7 @@ impl Check<'_> {
         let existed = self.versions.iter().any(|version| version.at < since);
         let told_right = match (kind, launch) {
             (ErrorKind::Conflict, Launch::Start) => exists || stranger,
-            (ErrorKind::Conflict, _) => others || ended.is_some(),
+            (ErrorKind::Conflict, _) => others || ended.is_some() || self.respects_claims && self.versions.len() > 1,
             (ErrorKind::NotFound, Launch::Resume | Launch::StopForAnother) => !existed,
             (ErrorKind::Abandoned, Launch::Resume | Launch::StopForAnother) => {
                 ended == Some(Phase::Abandoned)
@@ -159,14 +166,13 @@ impl Check<'_> {
         if told_right { Ok(()) } else { Err("was told what is not so") }
     }
 
-    fn failed(&self, worker: usize, kind: ErrorKind) -> Result<(), &'static str> {
-        let stranger = self.has_strangers();
+    /// Whether what ended the uploading is so, at the moment at which it is told.
+    fn failed(&self, worker: usize, kind: &str) -> Result<(), &'static str> {
+        let ours = self.current().is_some_and(|version| version.writer == worker);
         match kind {
-            ErrorKind::Fenced if self.current().is_some_and(|version| version.writer == worker) => {
-                Err("is the rightful holder, and was told that it is not")
-            }
-            ErrorKind::Fenced => Ok(()),
-            ErrorKind::Conflict if stranger => Ok(()),
+            "fenced" if ours => Err("is the rightful holder, and was told that it is not"),
+            "fenced" => Ok(()),
+            "conflict" if self.has_strangers() => Ok(()),
             _ => Err("failed, though only the store did not serve"),
         }
     }
