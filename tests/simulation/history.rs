@@ -38,10 +38,11 @@ pub enum What {
     },
     Woken,
     Crashed,
-<<<<<<< HEAD
     ClockStepped {
         millis: i64,
     },
+    /// Its media clock jumps, and its wall clock goes back to when it began.
+    Jumped,
     Planted {
         key: String,
         body: Bytes,
@@ -62,16 +63,6 @@ pub enum What {
         id: RequestId,
         said: Result<(), Refusal>,
     },
-=======
-    ClockStepped { millis: i64 },
-    /// Its media clock jumps, and its wall clock goes back to when it began.
-    Jumped,
-    Planted { key: String, body: Bytes },
-    Issued { id: RequestId },
-    Fated { id: RequestId, kind: Kind },
-    Applied { id: RequestId, copy: Copy, done: Result<(), Refusal> },
-    Answered { id: RequestId, said: Result<(), Refusal> },
->>>>>>> 8b580056ee61deb9f55dcbb766c1e29b52a47923
     /// The recorder was given out.
     Held {
         generation: u8,

@@ -90,15 +90,6 @@ impl Totals {
                 What::Held { generation } => self.count(if *generation == 0 { "starts" } else { "claims" }),
                 What::Told(Event::SegmentOpened { playlist, segment, date, .. }) => {
                     opened.insert((worker, playlist.clone(), *segment), date.clone());
-<<<<<<< HEAD
-                    let same = opened
-                        .iter()
-                        .filter(|((by, of, _), when)| *by == worker && of == playlist && *when == date);
-                    if same.count() > 1 {
-                        self.count("segments of one name");
-                    }
-=======
->>>>>>> 8b580056ee61deb9f55dcbb766c1e29b52a47923
                 }
                 What::Told(Event::SegmentStored { playlist, segment, name, .. }) => {
                     let date = opened.get(&(worker, playlist.clone(), *segment));

@@ -142,13 +142,7 @@ pub struct Weather {
 }
 
 impl Weather {
-    pub fn fate(
-        &self,
-        now: Millis,
-        worker: usize,
-        nature: Nature,
-        random: &mut Random,
-    ) -> Fate {
+    pub fn fate(&self, now: Millis, worker: usize, nature: Nature, random: &mut Random) -> Fate {
         let Nature { writes, conditional, control } = nature;
         let (low, high) = if now >= self.calm_at { (5, 30) } else { self.latency };
         let apply = now + random.between(low, high);

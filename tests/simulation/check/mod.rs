@@ -188,7 +188,10 @@ impl Check<'_> {
             for (most, span) in [(MOST_IN_A_SECOND, 1_000), (MOST_IN_TEN_SECONDS, 10_000)] {
                 let hot = times.windows(most + 1).find(|window| window[most] - window[0] < span);
                 if let Some(at) = hot.map(|window| window[0]) {
-                    self.wrong(at, format!("I9: w{worker} asks more than {most} times in {span} ms for {key}"));
+                    self.wrong(
+                        at,
+                        format!("I9: w{worker} asks more than {most} times in {span} ms for {key}"),
+                    );
                 }
             }
         }

@@ -70,13 +70,9 @@ impl Check<'_> {
             (launch, Ended::NotBegun(kind, why)) => {
                 self.not_begun(worker, launch, *kind).err().map(|what| format!("{what}: {why}"))
             }
-<<<<<<< HEAD
             (_, Ended::Failed(kind, why)) => {
-                self.failed(worker, *kind).err().map(|what| format!("{what}: {why}"))
+                self.failed(worker, kind.as_str()).err().map(|what| format!("{what}: {why}"))
             }
-=======
-            (_, Ended::Failed(kind, why)) => self.failed(worker, kind.as_str()).err().map(|what| format!("{what}: {why}")),
->>>>>>> 8b580056ee61deb9f55dcbb766c1e29b52a47923
             (_, Ended::Well(None)) => Some("has nothing to say in the end".to_owned()),
         };
         if let Some(what) = found {
@@ -154,7 +150,9 @@ impl Check<'_> {
         let existed = self.versions.iter().any(|version| version.at < since);
         let told_right = match (kind, launch) {
             (ErrorKind::Conflict, Launch::Start) => exists || stranger,
-            (ErrorKind::Conflict, _) => others || ended.is_some() || self.respects_claims && self.versions.len() > 1,
+            (ErrorKind::Conflict, _) => {
+                others || ended.is_some() || self.respects_claims && self.versions.len() > 1
+            }
             (ErrorKind::NotFound, Launch::Resume | Launch::StopForAnother) => !existed,
             (ErrorKind::Abandoned, Launch::Resume | Launch::StopForAnother) => {
                 ended == Some(Phase::Abandoned)
