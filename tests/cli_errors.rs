@@ -149,7 +149,7 @@ fn a_store_or_a_spool_that_is_read_only() {
     std::fs::create_dir(&store).unwrap();
     disk.make_read_only();
     let ended = record(fixture("m2ts_192"), &store).run();
-    assert_error(&ended, REFUSED, &[store.to_str().unwrap(), "may not write there"]);
+    assert_error(&ended, REFUSED, &[store.to_str().unwrap(), "the file system is read-only"]);
     let ended = record(fixture("m2ts_192"), disk.path().join("new")).run();
     assert_error(&ended, REFUSED, &["read-only"]);
 
@@ -327,7 +327,11 @@ fn a_store_that_fills_up_leaves_the_rest_in_the_spool() {
 /// that was on its way when the disk failed.
 fn assert_count_is_true(ended: &Ended, root: &Path) {
     let stored = files(root).into_keys().filter(|path| !path.contains('/') && path.ends_with(".ts")).count();
-    let (before, _) = ended.stderr.split_once(" segments are committed").expect("a count");
+    // There is no count where the disk had no room for the first control object.
+    let Some((before, _)) = ended.stderr.split_once(" segments are committed") else {
+        assert_eq!((ended.code, stored), (Some(UNAVAILABLE), 0), "{}", ended.stderr);
+        return;
+    };
     let said: usize = before.rsplit(' ').next().unwrap().parse().expect("a count");
     assert!(said <= stored, "{stored} are stored: {}", ended.stderr);
 }

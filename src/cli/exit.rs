@@ -7,15 +7,16 @@ use crate::error::ErrorKind;
 /// Printed below the help.
 pub const HELP: &str = "\
 Exit codes:
-  0  all of it was recorded, stored and listed; the store is fit for it
+  0  all of it was recorded, stored and listed; what was asked for was done
   1  a defect of this program
-  2  wrong arguments, or the store or the disk refuses this user, or lacks a guarantee
-  3  the input cannot be recorded: not MPEG-TS, empty, no key frame, no such program
-  4  the input does not exist
+  2  wrong arguments, or the store or the disk refuses this user, or the store lacks a guarantee
+  3  the input cannot be recorded: not MPEG-TS, empty, no key frame, no such program;
+     a document in the store cannot be read
+  4  the input, or the recording, does not exist
   5  the store, the network, the disk or the input failed
-  6  the recording exists already
-  7  fenced: another worker has the recording
-  8  abandoned: the recording has used up its failovers
+  6  the recording exists already, was stopped, or another worker was first to take it over
+  7  fenced: another worker has taken this one's recording over, or somebody has stopped it
+  8  abandoned: the recording has used up its three failovers, and is closed for good
   9  recorded media is not all stored; it is in the spool
 
 Logs go to standard error; TAPELINE_LOG=info (or debug) shows more.";

@@ -2,10 +2,15 @@
 
 mod doctor;
 mod exit;
+mod list;
+mod place;
 mod progress;
 mod record;
 mod signals;
+mod status;
+mod stop;
 mod terminal;
+mod text;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -27,6 +32,9 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Record(record::Arguments),
+    List(list::Arguments),
+    Status(status::Arguments),
+    Stop(stop::Arguments),
     Doctor(doctor::Arguments),
 }
 
@@ -48,6 +56,9 @@ pub fn run() -> ExitCode {
     };
     let (json, outcome) = match arguments.verb {
         Verb::Record(arguments) => (arguments.json, runtime.block_on(record::run(arguments))),
+        Verb::List(arguments) => (arguments.place.json, runtime.block_on(list::run(arguments))),
+        Verb::Status(arguments) => (arguments.recording.place.json, runtime.block_on(status::run(arguments))),
+        Verb::Stop(arguments) => (arguments.recording.place.json, runtime.block_on(stop::run(arguments))),
         Verb::Doctor(arguments) => (arguments.json, runtime.block_on(doctor::run(arguments))),
     };
     // A reader that hangs in a device must not keep the program from ending.

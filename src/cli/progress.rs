@@ -2,11 +2,11 @@
 //! asked.
 
 use std::io::IsTerminal;
-use std::time::Duration;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::{print, tell};
+use super::text::{length, size};
 use crate::recorder::{Event, OutputSummary, Summary};
 
 /// Where events are shown.
@@ -66,7 +66,7 @@ impl Progress {
                 Event::SegmentStored { duration_millis, .. } => {
                     *segments += 1;
                     *millis += duration_millis;
-                    bar.set_message(format!("{segments} segments, {}", clock(*millis)));
+                    bar.set_message(format!("{segments} segments, {}", length(*millis)));
                 }
                 Event::Retrying { error, .. } => bar.set_message(format!("retrying: {error}")),
                 _ => {}
@@ -97,9 +97,9 @@ impl Progress {
         }
         for output in &summary.outputs {
             let Some(playlist) = &output.playlist else { continue };
-            let (segments, bytes) = (output.segments, HumanBytes(output.bytes));
-            let length = clock(output.duration_millis);
-            print(format_args!("{playlist} in {store}: {segments} segments, {length}, {bytes}"));
+            let (segments, bytes) = (output.segments, size(output.bytes));
+            let duration = length(output.duration_millis);
+            print(format_args!("{playlist} in {store}: {segments} segments, {duration}, {bytes}"));
             remarks(output).for_each(print);
         }
     }
@@ -130,8 +130,4 @@ fn remarks(output: &OutputSummary) -> impl Iterator<Item = String> {
 
 fn seconds(millis: u64) -> String {
     format!("{}.{:03} s", millis / 1000, millis % 1000)
-}
-
-fn clock(millis: u64) -> String {
-    humantime::format_duration(Duration::from_millis(millis)).to_string()
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::broadcast::error::TryRecvError;
 
+use super::place::Server;
 use super::progress::Progress;
 use super::signals::StopSignals;
 use crate::clock::{SharedClock, SystemClock, random_bytes};
@@ -21,6 +22,10 @@ use crate::time::{MediaSpan, WallTime};
 
 /// Segments of a file or a pipe that may wait for the store: the input can wait as well.
 const PATIENT_INPUT_SEGMENTS: usize = 8;
+
+/// A recording that somebody has just taken over is left to them: longer than commands given at the same time
+/// are apart, and less than anyone minds to wait whose second worker dies as well.
+const RESPITE: Duration = Duration::from_secs(5);
 
 /// At a pace, so many bytes are handed on at once: a datagram of seven packets. What is read from a file at
 /// once may be minutes of media.
@@ -65,9 +70,8 @@ pub struct Arguments {
     /// user's state folder
     #[arg(long, value_name = "DIR")]
     spool: Option<PathBuf>,
-    /// The store's server, https://host:port, if not where its maker's is
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// Leave it to TLS to protect what is sent to S3: half the processor time
     #[arg(long)]
     unsigned_payload: bool,
@@ -89,7 +93,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
     let start = arguments.start_time.as_deref().map(parse_date).transpose()?;
     let store_options = StoreOptions {
-        endpoint: arguments.endpoint.clone(),
+        endpoint: arguments.server.endpoint.clone(),
         unsigned_payload: arguments.unsigned_payload,
         ..StoreOptions::default()
     };
@@ -105,6 +109,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         prefix,
         spool: spool(arguments.spool.as_ref()),
         stop_patience: arguments.stop_timeout,
+        respite: RESPITE,
         clock: clock.clone(),
         ..Options::default()
     };
@@ -143,17 +148,17 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         Ok(_) => ended,
         Err(error) => Err(error),
     };
-    let input = input.map_err(|error| error.context(source.describe()));
+    let of_input = |error: Error| error.context(source.describe());
     match (stopped, input) {
         // What was recorded before the input failed is complete.
         (Ok(summary), input) => {
             progress.finish(&summary, &store.to_string());
-            input
+            input.map_err(of_input)
         }
         (Err(stopped), Ok(())) => Err(stopped),
         // What ended the uploading ends the input too, and is told once.
         (Err(stopped), Err(input)) if stopped.report().contains(input.message()) => Err(stopped),
-        (Err(stopped), Err(input)) => Err(stopped.context(input.report())),
+        (Err(stopped), Err(input)) => Err(stopped.context(of_input(input).report())),
     }
 }
 

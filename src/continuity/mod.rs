@@ -11,29 +11,36 @@
 //!   read back, and what is undecided is repeated with the same body (pure).
 //! - A [`Register`] reads and swaps the control object in the form that its store has; [`probe`] finds out
 //!   which, and refuses a store that would lose recordings.
-//! - [`Recordings`] lists and reads what a store holds.
+//! - [`Recordings`] lists and reads what a store holds; a [`Status`] is what one of them came to (pure).
 //!
 //! The order segment, commit, publish is what makes it safe: a playlist is published only as far as it is
 //! committed, commits of a generation end with the next claim, and so a late publication can only show what
 //! the seal of its generation already holds.
 
 mod change;
+mod claim;
 mod control;
 mod form;
 mod holder;
 pub mod probe;
 mod recordings;
 mod register;
+mod rejection;
 mod seal;
+mod status;
 mod tail;
 mod transitions;
+mod writer;
 
 pub use change::{Change, Heard, Next};
+pub use claim::Claim;
 pub use control::{ControlObject, HolderName, InvalidDocument, MediaEnd, OutputState, Phase, SealName};
 pub use form::{Form, StoreForm};
-pub use holder::{Holder, HolderOptions, OnRetry};
+pub use holder::Holder;
 pub use recordings::Recordings;
 pub use register::{Register, Swapped, Version};
 pub use seal::Seal;
+pub use status::{GenerationStatus, Join, OutputStatus, Status, Total};
 pub use tail::TailEntry;
 pub use transitions::{Addition, Refusal};
+pub use writer::{HolderOptions, OnRetry};

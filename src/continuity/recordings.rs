@@ -1,11 +1,12 @@
 //! What recordings a store holds, for those who only look: nothing here writes or probes.
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 
 use super::control::{ControlObject, SealName};
-use super::form::Form;
+use super::form::{Form, StoreForm};
 use super::register::{Register, recordings_folder};
 use super::seal::Seal;
+use super::status::Status;
 use crate::checksum::Sha256;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Sid;
@@ -27,6 +28,19 @@ impl Recordings {
     /// Those of a store of that form.
     pub fn new(store: &Store, form: Form) -> Self {
         Self { store: store.clone(), form }
+    }
+
+    /// Those of a store as it is; `None` where nobody has recorded yet. Writes nothing and tries nothing out.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the store does not exist or refuses this user; `Unavailable` where it cannot be
+    /// reached.
+    pub async fn open(store: &Store) -> Result<Option<Self>> {
+        if !store.check_access(StoreForm::KEY).await? {
+            return Ok(None);
+        }
+        let known = StoreForm::read(store).await?;
+        Ok(known.map(|known| Self::new(store, known.form)))
     }
 
     /// The register of one of them, whether it exists or not.
@@ -67,17 +81,41 @@ impl Recordings {
         }
     }
 
-    /// The states of all of them, in the order of their ids; each may have failed on its own.
+    /// What one of them came to so far, its older generations included.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read). A seal that is missing or damaged is told in the status.
+    pub async fn status(&self, sid: &Sid) -> Result<Status> {
+        let state = self.read(sid).await?;
+        let mut seals = Vec::new();
+        for name in state.seals.iter().filter(|name| name.generation < state.generation) {
+            seals.push(match self.seal(name).await {
+                Ok(seal) => Ok(seal),
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Malformed) => {
+                    Err(error.report())
+                }
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(Status::new(&state, seals))
+    }
+
+    /// What all of them came to so far, in the order of their ids; each may have failed on its own.
     ///
     /// # Errors
     /// Whatever listing gives.
-    pub async fn read_all(&self) -> Result<Vec<(Sid, Result<ControlObject>)>> {
+    pub async fn statuses(&self) -> Result<Vec<(Sid, Result<Status>)>> {
         let sids = futures_util::stream::iter(self.list().await?);
         let read = sids.map(|sid| async move {
-            let state = self.read(&sid).await;
-            Ok((sid, state))
+            let status = self.status(&sid).await;
+            (sid, status)
         });
-        read.buffered(READS).try_collect().await
+        // One that is gone was deleted since it was listed, or its first version was never finished.
+        let there = |found: &(Sid, Result<Status>)| {
+            let gone = matches!(&found.1, Err(error) if error.kind() == ErrorKind::NotFound);
+            std::future::ready(!gone)
+        };
+        Ok(read.buffered(READS).filter(there).collect().await)
     }
 
     /// A seal that a control object names.

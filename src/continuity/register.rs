@@ -52,6 +52,7 @@ pub enum Swapped {
 pub struct Register {
     store: Store,
     form: Form,
+    sid: Sid,
     /// The recording's folder: of its versions, and of its seals.
     folder: String,
     /// Numbered: no version below this one is the latest.
@@ -62,12 +63,17 @@ impl Register {
     /// The register of a recording in a store of that form.
     pub fn new(store: &Store, form: Form, sid: &Sid) -> Self {
         let folder = format!("{}/{sid}", recordings_folder());
-        Self { store: store.clone(), form, folder, known: Arc::default() }
+        Self { store: store.clone(), form, sid: sid.clone(), folder, known: Arc::default() }
     }
 
     /// The key of an object in the recording's folder.
     pub fn key(&self, name: &str) -> String {
         format!("{}/{name}", self.folder)
+    }
+
+    /// The recording.
+    pub fn sid(&self) -> &Sid {
+        &self.sid
     }
 
     /// The store it is in.

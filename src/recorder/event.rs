@@ -61,6 +61,14 @@ pub enum Event {
         /// All counts since the begin.
         notes: Notes,
     },
+    /// Nothing more will be stored; what is complete stays in the spool.
+    Failed {
+        /// What to do, as [`ErrorKind::as_str`](crate::ErrorKind::as_str) says it: `fenced` where another worker
+        /// has the recording.
+        kind: &'static str,
+        /// Why.
+        error: String,
+    },
     /// The store did not take something; it is tried again.
     Retrying {
         /// The object.

@@ -40,6 +40,9 @@ pub struct Options {
     pub max_waiting_segments: usize,
     /// How long stopping waits for a store that does not serve.
     pub stop_patience: Duration,
+    /// A recording that another worker claimed less than this ago is not taken over: of several who are told
+    /// to at the same time, one is to have it. Zero for callers who know better.
+    pub respite: Duration,
     /// The clock to go by.
     pub clock: SharedClock,
     /// Where random numbers come from.
@@ -56,6 +59,7 @@ impl Default for Options {
             limits: Limits::default(),
             max_waiting_segments: 1024,
             stop_patience: Duration::from_secs(60),
+            respite: Duration::ZERO,
             clock: SystemClock::shared(),
             chance: Arc::new(SystemChance),
         }

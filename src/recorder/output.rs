@@ -176,14 +176,16 @@ impl Shared {
 
     async fn carry_out(&self, state: &mut State) -> Result<()> {
         let done = self.carry_out_all(state).instrument(self.span.clone()).await;
-        state.broken |= done.is_err();
-        done.map_err(|error| error.context(&self.playlist))
+        done.inspect_err(|_| state.broken = true)
     }
 
+    /// An error of the disk names the playlist; one that ended the uploading is not this output's own.
     async fn carry_out_all(&self, state: &mut State) -> Result<()> {
         while let Some(action) = state.slicer.pull() {
             match (action, &mut state.segment) {
-                (Action::Open(facts), _) => self.open(state, facts).await?,
+                (Action::Open(facts), _) => {
+                    self.open(state, facts).await.map_err(|error| error.context(&self.playlist))?;
+                }
                 (Action::Bytes(bytes), Some(segment)) => {
                     segment.crc64.update(&bytes);
                     segment.file.append(bytes);
@@ -193,7 +195,7 @@ impl Shared {
             }
         }
         match &state.segment {
-            Some(segment) => segment.file.flush().await,
+            Some(segment) => segment.file.flush().await.map_err(|error| error.context(&self.playlist)),
             None => Ok(()),
         }
     }

@@ -11,7 +11,7 @@ use super::options::{Options, OutputSpec, Spool};
 use super::output::Output;
 use super::summary::{OutputSummary, Summary};
 use crate::clock::draw;
-use crate::continuity::{Holder, HolderOptions, Recordings, StoreForm, probe};
+use crate::continuity::{Claim, Holder, HolderOptions, Recordings, probe};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Generation, OutputName, RecordingId, Sid};
 use crate::media::Container;
@@ -103,7 +103,8 @@ impl Recorder {
     /// checked where it is given: one sid has one channel.
     ///
     /// # Errors
-    /// `NotFound`; `InvalidInput` for another channel or prefix than the recording's; `Conflict` where the recording was stopped, or another claim came first, saying whose;
+    /// `NotFound`; `InvalidInput` for another channel or prefix than the recording's; `Conflict` where the
+    /// recording was stopped, or another claim came first or was made a moment ago, saying whose;
     /// `Abandoned` where it has used up its failovers; else as [`start`](Self::start).
     pub async fn resume(
         store: &Store,
@@ -111,12 +112,13 @@ impl Recorder {
         cname: Option<&Cname>,
         mut options: Options,
     ) -> Result<Self> {
-        if !store.check_access(StoreForm::KEY).await? {
+        if Recordings::open(store).await?.is_none() {
             let message = format!("there is no recording {sid} in {store}: nobody has recorded there");
             return Err(Error::new(ErrorKind::NotFound, message));
         }
         let (recordings, events) = prepare(store, &options).await?;
-        let state = recordings.read(sid).await?;
+        let claim = Claim::read(recordings.register(sid), holder_options(&options, &events)).await?;
+        let state = claim.state();
         let another = |what: &str, its: &str, given: &str| {
             let message = format!("the recording {sid} has the {what} {its:?}, not {given:?}: leave it out");
             Err(Error::new(ErrorKind::InvalidInput, message))
@@ -127,11 +129,11 @@ impl Recorder {
         if options.prefix != state.prefix && !options.prefix.is_empty() {
             return another("prefix", state.prefix.as_str(), options.prefix.as_str());
         }
-        options.prefix = state.prefix;
+        claim.respect(options.clock.wall(), options.respite)?;
+        options.prefix = state.prefix.clone();
         options.rules.first = Some(RESUMED_FIRST);
         let spool = spool(store, sid, &options).await?;
-        let claimed = Holder::claim(recordings.register(sid), holder_options(&options, &events));
-        match claimed.await {
+        match claim.make().await {
             Ok(holder) => Self::hold(store, holder, options, spool, events),
             Err(error) => {
                 spool.remove_if_empty().await;
@@ -329,6 +331,7 @@ fn listener(events: broadcast::Sender<Event>) -> impl Fn(Notice) + Send + Sync +
             Notice::Listed { playlist, segments, ended } => {
                 Event::SegmentListed { playlist: playlist.to_string(), segments, ended }
             }
+            Notice::Failed(error) => Event::Failed { kind: error.kind().as_str(), error: error.report() },
             Notice::Retrying { key, error, pause } => Event::Retrying {
                 key,
                 error,

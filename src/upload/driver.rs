@@ -68,6 +68,8 @@ pub enum Notice {
         /// It shows the end.
         ended: bool,
     },
+    /// Not everything will be stored, or another worker has the recording.
+    Failed(Arc<Error>),
     /// The store did not take something; it is tried again after a pause.
     Retrying {
         /// What.

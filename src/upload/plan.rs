@@ -278,8 +278,10 @@ impl Plan {
                 && output.committed > 0
                 && (last || news && !closed && (pressing || budget.allows(output.text)))
         };
-        let index = self.outputs.iter().position(|output| due(output, &self.budget))?;
-        let output = self.outputs.get_mut(index)?;
+        // The one with the most to say: by their order the first ones would be published again and again, for
+        // a few bytes each, while the last ones wait.
+        let due = self.outputs.iter_mut().enumerate().rev().filter(|(_, output)| due(output, &self.budget));
+        let (index, output) = due.max_by_key(|(_, output)| output.text - output.shown_text)?;
         output.publishing = true;
         (output.shown, output.shown_text, output.shown_end) = (output.committed, output.text, with_end);
         output.waiting_since = None;

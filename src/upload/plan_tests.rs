@@ -136,6 +136,26 @@ fn a_playlist_waits_for_the_budget_and_not_for_ever() {
 }
 
 #[test]
+fn the_output_with_the_most_to_say_is_published_first() {
+    let mut plan = plan(Limits::default(), 3);
+    let commit = |plan: &mut Plan, now, texts: [u64; 3]| {
+        (0..3).for_each(|output| plan.sealed(output, 10));
+        for step in steps(plan, now) {
+            let Step::Store { output, place } = step else { panic!("{step:?}") };
+            plan.stored(output, place);
+        }
+        assert_eq!(plan.step(now), Some(Step::Commit));
+        plan.committed(now, 0, texts);
+    };
+    commit(&mut plan, NOW, [2 << 20; 3]);
+    let publish = |output| Step::Publish { output };
+    assert_eq!(steps(&mut plan, NOW), [0, 1, 2].map(publish));
+    (0..3).for_each(|output| plan.published(output));
+    commit(&mut plan, later(15), [(2 << 20) + 20_000, (2 << 20) + 31_000, (2 << 20) + 30_000]);
+    assert_eq!(steps(&mut plan, later(15)), [publish(1)], "then the others are no longer too much");
+}
+
+#[test]
 fn a_segment_larger_than_the_limit_goes_alone() {
     let mut plan = plan(Limits { segments: 4, bytes: 100 }, 1);
     plan.sealed(0, 1000);

@@ -146,14 +146,13 @@ impl Work {
 
     /// Keeps the first failure: it is the reason of those that follow.
     fn note(&self, error: Error) {
-        self.failed.send_if_modified(|failed| {
-            let first = failed.is_none();
-            if first {
-                warn!(error = %error.report(), "not everything will be stored");
-                *failed = Some(Arc::new(error));
-            }
-            first
-        });
+        if self.failed.borrow().is_some() {
+            return;
+        }
+        warn!(error = %error.report(), "not everything will be stored");
+        let error = Arc::new(error);
+        self.failed.send_replace(Some(Arc::clone(&error)));
+        (self.context.notices)(Notice::Failed(error));
     }
 
     /// Ends the uploading.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use tapeline::ErrorKind;
 use tapeline::continuity::{Form, Recordings};
 use tapeline::naming::{ObjectName, decode_uri};
 use tapeline::playlist::{Playlist, check, parse};
@@ -44,7 +45,10 @@ pub fn committed_tail(root: &Path, key: &str) -> Vec<String> {
     let store = Store::open(root.to_str().expect("a path in UTF-8")).expect("a folder");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let recordings = Recordings::new(&store, Form::Numbered);
-    let state = runtime.block_on(recordings.read(&name.recording.sid)).expect("a control object");
+    let state = match runtime.block_on(recordings.read(&name.recording.sid)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
+        state => state.expect("a control object"),
+    };
     let output = state.outputs.iter().find(|output| output.playlist == key);
     let entries = output.map(|output| (&output.tail, output.container)).into_iter();
     let names = entries.flat_map(|(tail, container)| tail.iter().map(move |entry| (entry, container)));

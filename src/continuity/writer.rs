@@ -1,0 +1,220 @@
+//! The driver: carries changes of the control object out, for a holder and for those who take a recording
+//! over or stop it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Map;
+use tracing::debug;
+
+use super::change::{Change, Heard, Next};
+use super::control::{ControlObject, HolderName, SealName};
+use super::form::Form;
+use super::register::{Register, Swapped, Version};
+use super::seal::Seal;
+use crate::checksum::Sha256;
+use crate::clock::{SharedChance, SharedClock, draw};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::Uid;
+use crate::store::{Backoff, Created, ObjectKind};
+
+/// How long to try a change that nobody waits with media for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Told of a request that will be repeated: its key, why, and after which pause.
+pub type OnRetry = Arc<dyn Fn(&str, &Error, Duration) + Send + Sync>;
+
+/// What a holder needs.
+#[derive(Clone)]
+pub struct HolderOptions {
+    /// Counts suspended time.
+    pub clock: SharedClock,
+    /// Names workers, and decides pauses.
+    pub chance: SharedChance,
+    /// Hears of repeats.
+    pub on_retry: OnRetry,
+}
+
+/// Makes changes, each with a nonce of its own.
+pub(super) struct Writer {
+    register: Register,
+    options: HolderOptions,
+    worker: String,
+    changes: u64,
+    seed: u64,
+    /// Bytes of control objects sent.
+    sent_bytes: u64,
+}
+
+/// A state of the control object and the version it is.
+pub(super) type Found = Box<(ControlObject, Version)>;
+
+impl Writer {
+    pub(super) fn new(register: Register, options: HolderOptions) -> Result<Self> {
+        let worker = format!("{:032x}", u128::from_be_bytes(draw(&*options.chance)?));
+        let seed = u64::from_be_bytes(draw(&*options.chance)?);
+        Ok(Self { register, options, worker, changes: 0, seed, sent_bytes: 0 })
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.options.clock.monotonic()
+    }
+
+    pub(super) fn form(&self) -> Form {
+        self.register.form()
+    }
+
+    /// Bytes of control objects sent since the last call.
+    pub(super) fn take_sent_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.sent_bytes)
+    }
+
+    /// Who we are, with a fresh random recording uid.
+    pub(super) fn introduce(&self) -> Result<HolderName> {
+        let uid = loop {
+            if let Some(uid) = Uid::new(u32::from_be_bytes(draw(&*self.options.chance)?)) {
+                break uid;
+            }
+        };
+        Ok(HolderName {
+            worker: self.worker.clone(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            pid: std::process::id(),
+            uid: uid.get(),
+            since: self.options.clock.wall(),
+            unknown: Map::new(),
+        })
+    }
+
+    /// Nobody else's, and never used twice.
+    pub(super) fn nonce(&mut self) -> String {
+        self.changes += 1;
+        format!("{}-{}", self.worker, self.changes)
+    }
+
+    /// Writes the seal of the current generation of `state`.
+    pub(super) async fn seal(&self, state: &ControlObject, patience: Option<Duration>) -> Result<SealName> {
+        let seal = Seal::of(state);
+        let (key, text) = (self.register.key(&seal.name()), seal.encode());
+        let store = self.register.store();
+        let mut backoff = Backoff::new(self.seed);
+        let give_up = self.give_up(patience);
+        let created = loop {
+            match store.put_new(&key, vec![text.clone()], ObjectKind::Control).await {
+                Ok(created) => break created,
+                Err(error) => self.pause(&key, error, &mut backoff, give_up).await?,
+            }
+        };
+        match created {
+            Created::Stored => {
+                let (generation, sha256) = (state.generation, Sha256::of(&text));
+                Ok(SealName { generation, key, sha256, unknown: Map::new() })
+            }
+            Created::AlreadyThere => {
+                let message = format!("{key} in {store} is not the seal of the state that was read");
+                Err(Error::new(ErrorKind::Malformed, message))
+            }
+        }
+    }
+
+    /// Settles a change: the version it made, or what was there instead.
+    pub(super) async fn change(
+        &mut self,
+        base: Option<(&ControlObject, &Version)>,
+        proposal: &ControlObject,
+        patience: Option<Duration>,
+    ) -> Result<Result<Version, Option<Found>>> {
+        let give_up = self.give_up(patience);
+        let mut change = Change::new(base.map(|(state, _)| state), proposal);
+        let mut backoff = Backoff::new(self.seed ^ proposal.counter);
+        let key = self.register.to_string();
+        let mut trouble = None;
+        loop {
+            let heard = match change.next() {
+                Next::Won(version) => return Ok(Ok(version)),
+                Next::Lost(found) => return Ok(Err(found)),
+                Next::Swap(body) => {
+                    self.sent_bytes += body.len() as u64;
+                    match self.register.swap(base.map(|(_, version)| version), body).await {
+                        Ok(Swapped::Won(version)) => Heard::Swapped(version),
+                        Ok(Swapped::Refused(error) | Swapped::Undecided(error)) | Err(error) => {
+                            debug!(error = %error.report(), "a swap needs a look");
+                            trouble = Some(error);
+                            Heard::NotSwapped
+                        }
+                    }
+                }
+                Next::Read => match self.read().await {
+                    Ok(found) => Heard::Found(found),
+                    Err(error) if error.kind() == ErrorKind::Malformed => return Err(error),
+                    Err(error) => {
+                        trouble = Some(error);
+                        Heard::NotRead
+                    }
+                },
+                Next::Pause => {
+                    let error = trouble.take().unwrap_or_else(|| {
+                        Error::new(ErrorKind::Unavailable, format!("{key} could not be changed"))
+                    });
+                    self.pause(&key, error, &mut backoff, give_up).await?;
+                    Heard::Paused
+                }
+            };
+            change.hear(heard);
+        }
+    }
+
+    async fn read(&self) -> Result<Option<Found>> {
+        let Some((text, version)) = self.register.read().await? else { return Ok(None) };
+        Ok(Some(Box::new((self.register.decode(&text)?, version))))
+    }
+
+    /// Reads, waiting for a store that does not serve; with a limit, no longer than that.
+    pub(super) async fn read_patiently(&self, patience: Option<Duration>) -> Result<Option<Found>> {
+        let give_up = self.give_up(patience);
+        let mut backoff = Backoff::new(self.seed);
+        loop {
+            match self.read().await {
+                Err(error) if error.kind() == ErrorKind::Malformed => return Err(error),
+                Err(error) => {
+                    self.pause(&self.register.to_string(), error, &mut backoff, give_up).await?;
+                }
+                found => return found,
+            }
+        }
+    }
+
+    pub(super) async fn read_existing(&self) -> Result<Found> {
+        let found = self.read_patiently(Some(PATIENCE)).await?;
+        found.ok_or_else(|| {
+            let message =
+                format!("there is no recording {} in {}", self.register.sid(), self.register.store());
+            Error::new(ErrorKind::NotFound, message)
+        })
+    }
+
+    fn give_up(&self, patience: Option<Duration>) -> Option<Duration> {
+        patience.map(|patience| self.now() + patience)
+    }
+
+    /// Waits before the next try; gives `error` back when there should be none.
+    async fn pause(
+        &self,
+        key: &str,
+        error: Error,
+        backoff: &mut Backoff,
+        give_up: Option<Duration>,
+    ) -> Result<()> {
+        let pause = backoff.next_delay();
+        if let Some(give_up) = give_up {
+            // A person waits: what will not pass by itself is told at once.
+            let passing = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Conflict);
+            if !passing || self.now() + pause > give_up {
+                return Err(error);
+            }
+        }
+        (self.options.on_retry)(key, &error, pause);
+        self.options.clock.sleep(pause).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,232 @@
+//! The invariants of DESIGN.md 3, checked on a history: a second reading of the protocol that knows the
+//! requests and what came of them, and nothing of the code that sent them.
+
+mod control;
+mod objects;
+mod reports;
+
+use std::collections::BTreeMap;
+
+use tapeline::checksum::Crc64;
+use tapeline::continuity::{ControlObject, Form, TailEntry};
+use tapeline::naming::Prefix;
+use tapeline::playlist::Renderer;
+
+use super::history::{Copy, Ended, History, Millis, Record, Request, STRANGER, What};
+use super::network::Operation;
+use super::world::Outcome;
+
+/// Requests of one worker in one simulated second, and in ten. A busy worker with three outputs is far below
+/// both; one that repeats without a pause is far above.
+const MOST_IN_A_SECOND: usize = 60;
+const MOST_IN_TEN_SECONDS: usize = 200;
+
+/// What was written under a key, last.
+struct Written {
+    writer: usize,
+    size: u64,
+    crc64: Crc64,
+}
+
+/// A version of the control object.
+struct Version {
+    at: Millis,
+    writer: usize,
+    state: ControlObject,
+}
+
+/// An output of a generation as it follows from the commits alone.
+struct Track {
+    /// All entries committed.
+    entries: Vec<TailEntry>,
+    /// The playlist's text with all of them, and its length with each number of them.
+    text: String,
+    lengths: Vec<usize>,
+    renderer: Renderer,
+    /// Versions of the playlist in the store.
+    listed: usize,
+    most_listed: usize,
+    ended: bool,
+    /// When the request was sent that made the version in the store.
+    version_sent: Millis,
+}
+
+struct Check<'a> {
+    history: &'a History,
+    prefix: &'a Prefix,
+    updates: bool,
+    found: Vec<String>,
+    objects: BTreeMap<String, Written>,
+    seals: BTreeMap<String, bytes::Bytes>,
+    versions: Vec<Version>,
+    /// Who has which generation.
+    claimants: BTreeMap<u8, usize>,
+    tracks: BTreeMap<(u8, String), Track>,
+    /// When each worker was launched, and whether it has ended.
+    launched: BTreeMap<usize, Millis>,
+    ended: BTreeMap<usize, Millis>,
+    /// Segments that each worker opened, by playlist.
+    opened: BTreeMap<(usize, String), u64>,
+}
+
+/// What is wrong with a history; nothing, if all is well.
+pub fn check(outcome: &Outcome) -> Vec<String> {
+    let mut check = Check {
+        history: &outcome.history,
+        prefix: &outcome.setting.prefix,
+        updates: outcome.setting.updates,
+        found: Vec::new(),
+        objects: BTreeMap::new(),
+        seals: BTreeMap::new(),
+        versions: Vec::new(),
+        claimants: BTreeMap::new(),
+        tracks: BTreeMap::new(),
+        launched: BTreeMap::new(),
+        ended: BTreeMap::new(),
+        opened: BTreeMap::new(),
+    };
+    for record in &outcome.history.records {
+        check.step(record);
+    }
+    check.pace();
+    check.end(outcome);
+    check.found
+}
+
+impl Check<'_> {
+    fn wrong(&mut self, at: Millis, what: impl Into<String>) {
+        let what = what.into();
+        self.found.push(format!("{}.{:03}: {what}", at / 1000, at % 1000));
+    }
+
+    fn step(&mut self, record: &Record) {
+        let (at, worker) = (record.at, record.worker);
+        match &record.what {
+            What::Launched(_) => {
+                self.launched.insert(worker, at);
+            }
+            What::Planted { key, body } => {
+                let written = Written { writer: STRANGER, size: body.len() as u64, crc64: Crc64::of(body) };
+                self.objects.insert(key.clone(), written);
+            }
+            What::Issued { id } => self.issued(at, worker, &self.history.requests[*id]),
+            What::Applied { id, done: Ok(()), copy } => {
+                self.applied(at, worker, &self.history.requests[*id], *copy);
+            }
+            What::Held { generation } => self.held(at, worker, *generation),
+            What::Told(event) => self.told(at, worker, event),
+            What::Ended(ended) => {
+                self.has_ended(at, worker, ended);
+                self.ended.insert(worker, at);
+            }
+            _ => {}
+        }
+    }
+
+    fn applied(&mut self, at: Millis, worker: usize, request: &Request, copy: Copy) {
+        match &request.operation {
+            Operation::Put { key, mode, body } => {
+                if self.objects.get(key).is_some_and(|held| held.writer == STRANGER) {
+                    self.wrong(at, format!("w{worker} replaced the stranger's {key}"));
+                }
+                if let Some(number) = self.version_number(key) {
+                    self.version(at, worker, number, body);
+                } else {
+                    self.object(at, worker, key, mode, body, request.at);
+                }
+                let written = Written { writer: worker, size: body.len() as u64, crc64: Crc64::of(body) };
+                self.objects.insert(key.clone(), written);
+            }
+            Operation::Delete { key } if !key.starts_with(".tapeline/probe/") => {
+                self.wrong(at, format!("w{worker} deleted {key} ({copy:?})"));
+            }
+            Operation::Delete { .. } | Operation::Get { .. } | Operation::List { .. } => {}
+        }
+    }
+
+    /// The current version of the control object.
+    fn current(&self) -> Option<&Version> {
+        self.versions.last()
+    }
+
+    /// When a generation was ended by somebody else than its worker.
+    fn taken_at(&self, generation: u8) -> Option<Millis> {
+        let owner = self.claimants.get(&generation)?;
+        let next = |version: &&Version| {
+            let state = &version.state;
+            version.writer != *owner
+                && (state.generation.get() > generation
+                    || state.generation.get() == generation && state.phase.is_final())
+        };
+        self.versions.iter().find(next).map(|version| version.at)
+    }
+
+    /// Whoever has ended sends nothing, and nobody sends without end.
+    fn issued(&mut self, at: Millis, worker: usize, request: &Request) {
+        if self.ended.contains_key(&worker) {
+            self.wrong(at, format!("w{worker} has ended, and sends {:?}", request.operation));
+        }
+        self.playlist_in_time(at, worker, request);
+    }
+
+    fn pace(&mut self) {
+        let mut sent: BTreeMap<usize, Vec<Millis>> = BTreeMap::new();
+        for request in &self.history.requests {
+            // An examination is a burst by its nature.
+            let key = match &request.operation {
+                Operation::Put { key, .. } | Operation::Get { key } | Operation::Delete { key } => key,
+                Operation::List { folder } => folder,
+            };
+            if !key.starts_with(".tapeline/probe/") {
+                sent.entry(request.worker).or_default().push(request.at);
+            }
+        }
+        for (worker, times) in sent {
+            for (most, span) in [(MOST_IN_A_SECOND, 1_000), (MOST_IN_TEN_SECONDS, 10_000)] {
+                let hot = times.windows(most + 1).find(|window| window[most] - window[0] < span);
+                if let Some(at) = hot.map(|window| window[0]) {
+                    self.wrong(at, format!("I9: w{worker} sends more than {most} requests in {span} ms"));
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, outcome: &Outcome) {
+        let at = outcome.history.records.last().map_or(0, |record| record.at);
+        if outcome.endless {
+            self.wrong(at, "the recording does not come to its end, though all has been calm for long");
+        }
+        let last_calm = outcome.history.records.iter().rev().find_map(|record| match &record.what {
+            What::Ended(ended) => Some(ended.clone()),
+            _ => None,
+        });
+        let strangers = self.has_strangers();
+        if let Some(Ended::Failed(kind, why)) = last_calm
+            && !strangers
+            && kind != tapeline::ErrorKind::Fenced
+        {
+            self.wrong(at, format!("the last worker failed in all calm: {kind:?}: {why}"));
+        }
+        let wanted = if self.updates { Form::Update } else { Form::Numbered };
+        if let Some(version) = self.versions.first()
+            && self.versions.len() > 1
+            && self.form_in_use() != wanted
+        {
+            let writer = version.writer;
+            self.wrong(at, format!("w{writer} began in a form that the store does not have"));
+        }
+    }
+
+    /// Whether a stranger's media lies under our names.
+    fn has_strangers(&self) -> bool {
+        self.objects.iter().any(|(key, written)| written.writer == STRANGER && !key.starts_with(".tapeline/"))
+    }
+
+    fn form_in_use(&self) -> Form {
+        let single = self
+            .objects
+            .keys()
+            .any(|key| key.strip_prefix(".tapeline/recordings/").is_some_and(|rest| !rest.contains('/')));
+        if single { Form::Update } else { Form::Numbered }
+    }
+}

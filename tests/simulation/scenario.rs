@@ -1,0 +1,189 @@
+//! What a seed means: the store, the recording, the weather, and what is done to the workers when.
+
+use std::collections::BTreeMap;
+
+use tapeline::clock::{SharedChance, SharedClock};
+use tapeline::ids::{MediaKind, RecordingId, Uid};
+use tapeline::media::Container;
+use tapeline::naming::Prefix;
+use tapeline::recorder::{Options, OutputSpec, Spool};
+use tapeline::slicer::SlicingRules;
+use tapeline::time::MediaSpan;
+use tapeline::upload::Limits;
+
+use super::history::Millis;
+use super::random::Random;
+use super::weather::{Outage, Weather};
+
+/// What a worker is launched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Launch {
+    Start,
+    Resume,
+    StopForAnother,
+}
+
+/// What a recording worker is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    Stop,
+    Orphan,
+}
+
+/// What is done at some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// So many at once.
+    Launch(Launch, u64),
+    Crash,
+    Pause {
+        millis: Millis,
+        suspended: bool,
+        /// What its source sends meanwhile is lost.
+        lossy: bool,
+    },
+    Order(Order),
+    /// The wall clock is set by so much.
+    StepClock(i64),
+    /// The media clock jumps, and the wall clock is set to when the recording began: names repeat.
+    Repeat,
+    /// A stranger's object takes the name of the segment that is open.
+    TakeSegmentName,
+}
+
+/// What does not change during a history.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    pub id: RecordingId,
+    pub prefix: Prefix,
+    pub outputs: Vec<OutputSpec>,
+    /// The store has conditional updates.
+    pub updates: bool,
+    pub tags_by_content: bool,
+    /// The store's form is written down already.
+    pub examined: bool,
+    /// A stranger's playlist lies under our name from the begin.
+    pub strangers_playlist: bool,
+    pub clocks_agree: bool,
+    target: MediaSpan,
+    limits: Limits,
+    max_waiting_segments: usize,
+}
+
+impl Setting {
+    /// By how much a worker's wall clock is wrong, in milliseconds.
+    pub fn skew(&self, random: &mut Random) -> i64 {
+        let most = if self.clocks_agree { 50 } else { random.pick(&[1_000, 60_000, 6 * 3_600_000]) };
+        random.between(0, 2 * most) as i64 - most as i64
+    }
+
+    pub fn options(&self, clock: SharedClock, chance: SharedChance) -> Options {
+        let rules = SlicingRules {
+            target: self.target,
+            max_length: self.target + self.target,
+            ..SlicingRules::default()
+        };
+        Options {
+            rules,
+            prefix: self.prefix.clone(),
+            spool: Spool::Memory,
+            limits: self.limits,
+            max_waiting_segments: self.max_waiting_segments,
+            // Longer than any outage here: what is not stored in the end is a fault.
+            stop_patience: std::time::Duration::from_secs(600),
+            respite: std::time::Duration::ZERO,
+            clock,
+            chance,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Scenario {
+    pub setting: Setting,
+    pub weather: Weather,
+    pub actions: BTreeMap<(Millis, usize), Action>,
+}
+
+impl Scenario {
+    pub fn of(random: &mut Random) -> Self {
+        let updates = random.permille(600);
+        let calm_at = random.between(15_000, 60_000);
+        let setting = Self::setting(updates, random);
+        let mut actions =
+            vec![(random.between(0, 500), Action::Launch(Launch::Start, random.pick(&[1, 1, 1, 2, 3])))];
+        for _ in 0..random.between(0, 6) {
+            actions.push((random.between(1_000, calm_at), Self::action(calm_at, random)));
+        }
+        // Whole lives of recordings: as many claims as there may be, and one more.
+        if random.permille(150) {
+            actions.extend((1..=5).map(|turn| {
+                let at = calm_at * turn / 6;
+                (at, Action::Launch(Launch::Resume, random.pick(&[1, 1, 2])))
+            }));
+        }
+        let actions = actions.into_iter().enumerate().map(|(index, (at, action))| ((at, index), action));
+        Self { setting, weather: Self::weather(calm_at, random), actions: actions.collect() }
+    }
+
+    fn setting(updates: bool, random: &mut Random) -> Setting {
+        let uid = Uid::new(random.between(1, 1_000_000) as u32).unwrap();
+        let specs = [
+            OutputSpec::composite(Container::MpegTs),
+            OutputSpec::individual(uid, MediaKind::Video, Container::MpegTs),
+            OutputSpec::individual(uid, MediaKind::Audio, Container::MpegTs),
+        ];
+        let outputs = specs[..random.pick(&[1, 1, 2, 3])].to_vec();
+        Setting {
+            id: RecordingId::new("s1", "main").unwrap(),
+            prefix: Prefix::new(random.pick(&["", "", "a/b"])).unwrap(),
+            outputs,
+            updates,
+            tags_by_content: random.permille(500),
+            examined: random.permille(900),
+            strangers_playlist: random.permille(20),
+            clocks_agree: random.permille(500),
+            target: MediaSpan::from_secs(random.between(2, 5) as i64),
+            limits: Limits { segments: random.between(1, 4) as usize, bytes: 16 << 20 },
+            max_waiting_segments: random.pick(&[1, 3, 1024]),
+        }
+    }
+
+    fn action(calm_at: Millis, random: &mut Random) -> Action {
+        match random.between(0, 13) {
+            0..=2 => Action::Launch(Launch::Resume, random.between(1, 3)),
+            3 | 4 => Action::Crash,
+            5..=7 => Action::Pause {
+                millis: random.between(200, calm_at),
+                suspended: random.permille(400),
+                lossy: random.permille(500),
+            },
+            8 => Action::Order(Order::Stop),
+            9 => Action::Order(Order::Orphan),
+            10 => Action::StepClock(random.between(0, 7_200_000) as i64 - 3_600_000),
+            11 => Action::Repeat,
+            12 => Action::TakeSegmentName,
+            _ => Action::Launch(Launch::StopForAnother, random.pick(&[1, 1, 2])),
+        }
+    }
+
+    fn weather(calm_at: Millis, random: &mut Random) -> Weather {
+        let outages = (0..random.pick(&[0, 0, 1, 1, 2, 3])).map(|_| {
+            let from = random.between(0, calm_at);
+            let worker = random.permille(400).then(|| random.between(0, 2) as usize);
+            Outage {
+                from,
+                to: from + random.pick(&[1_000, 5_000, 15_000, 45_000]),
+                worker,
+                hangs: random.permille(500),
+            }
+        });
+        let outages = outages.collect();
+        Weather {
+            faults: random.pick(&[0, 20, 50, 100, 200, 350]),
+            latency: random.pick(&[(1, 10), (5, 40), (20, 200), (100, 1_200)]),
+            outages,
+            calm_at,
+        }
+    }
+}
