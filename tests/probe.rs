@@ -303,7 +303,7 @@ async fn the_first_writes_the_form_down_and_the_others_look_twice_at_most() {
 }
 
 /// Connections that are still to be opened would hold some racers back until others are through.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn racers_write_only_when_all_are_connected() {
     let server = S3Double::start(HONEST).await;
     examine(&server.store()).await;
