@@ -1,7 +1,7 @@
 //! The simulation: the real recorder, many workers of it, under simulated clocks and a store and a network
 //! that fail as a seed says. One seed is one history; the invariants of the protocol are checked on each.
 //!
-//! `cargo test --test simulation` runs some hundred seeds. More, or one with its whole history:
+//! `cargo test --test simulation` runs a hundred seeds. More, or one with its whole history:
 //!
 //! ```text
 //! cargo test --test simulation -- --seeds 5000        (or TAPELINE_TEST_SEEDS=5000)
@@ -40,8 +40,8 @@ use std::process::ExitCode;
 
 use totals::Totals;
 
-/// Seeds of a plain run.
-const SEEDS: u64 = 300;
+/// Seeds of a plain run: enough that everything that may happen does.
+const SEEDS: u64 = 100;
 /// Failing seeds that are shown before a run gives up.
 const MOST_SHOWN: u64 = 5;
 
@@ -95,6 +95,9 @@ fn one(seed: u64) -> ExitCode {
     println!("seed {seed}: {:?}", outcome.setting);
     for index in 0..outcome.history.records.len() {
         print!("{}", outcome.history.line(index));
+        if let Some(words) = outcome.history.words(index) {
+            println!("             {words}");
+        }
     }
     println!("hash {}", outcome.history.hash());
     let found = check::check(&outcome);
