@@ -105,7 +105,7 @@ fn a_tcp_sender_is_waited_for() {
 }
 
 #[test]
-fn a_broken_connection_leaves_a_whole_recording_and_says_so() {
+fn a_broken_connection_leaves_the_recording_open_and_says_so() {
     let root = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut running = record(&format!("tcp://{}", listener.local_addr().unwrap()), root.path()).start();
@@ -119,7 +119,13 @@ fn a_broken_connection_leaves_a_whole_recording_and_says_so() {
     let ended = running.wait();
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
     assert!(ended.stderr.contains("the sender broke the connection off"), "{}", ended.stderr);
-    assert!(Recording::read_whole(root.path(), KEY).millis() >= 8000);
+    let left = Recording::read(root.path(), KEY);
+    assert!(left.millis() >= 8000 && !left.playlist.ended);
+    assert!(left.spooled().next().is_none(), "all that came is stored");
+    // Nobody need wait: it was given up.
+    record(fixture(INPUT).to_str().unwrap(), root.path()).args(["--resume"]).succeed();
+    let went_on = Recording::read(root.path(), &format!("bak0_{KEY}"));
+    assert!(went_on.playlist.ended && went_on.files[KEY] == left.files[KEY]);
 }
 
 /// Answers one request with these lines and bytes.

@@ -59,7 +59,7 @@ pub fn run() -> ExitCode {
         Verb::List(arguments) => (arguments.place.json, runtime.block_on(list::run(arguments))),
         Verb::Status(arguments) => (arguments.recording.place.json, runtime.block_on(status::run(arguments))),
         Verb::Stop(arguments) => (arguments.recording.place.json, runtime.block_on(stop::run(arguments))),
-        Verb::Doctor(arguments) => (arguments.json, runtime.block_on(doctor::run(arguments))),
+        Verb::Doctor(arguments) => (arguments.place.json, runtime.block_on(doctor::run(arguments))),
     };
     // A reader that hangs in a device must not keep the program from ending.
     runtime.shutdown_background();

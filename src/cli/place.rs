@@ -41,14 +41,22 @@ impl Place {
     /// Opens the store as it is: a folder that is missing is not made.
     ///
     /// # Errors
-    /// As [`Store::open_with`] and [`Recordings::open`].
-    pub async fn open(&self) -> Result<(Store, Option<Recordings>)> {
+    /// As [`Store::open_with`].
+    pub fn store(&self) -> Result<Store> {
         let options = StoreOptions {
             endpoint: self.server.endpoint.clone(),
             create_folder: false,
             ..StoreOptions::default()
         };
-        let store = Store::open_with(&self.store, &options)?;
+        Store::open_with(&self.store, &options)
+    }
+
+    /// The same, and what it holds.
+    ///
+    /// # Errors
+    /// As [`Store::open_with`] and [`Recordings::open`].
+    pub async fn open(&self) -> Result<(Store, Option<Recordings>)> {
+        let store = self.store()?;
         let recordings = Recordings::open(&store).await?;
         Ok((store, recordings))
     }

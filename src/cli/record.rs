@@ -95,6 +95,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let store_options = StoreOptions {
         endpoint: arguments.server.endpoint.clone(),
         unsigned_payload: arguments.unsigned_payload,
+        // There is nothing to resume in a folder that is missing.
+        create_folder: !arguments.resume,
         ..StoreOptions::default()
     };
     // The input first: a mistyped one must not leave a folder behind.

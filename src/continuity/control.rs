@@ -74,7 +74,7 @@ impl fmt::Display for HolderName {
 }
 
 /// Where an output's committed media ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaEnd {
     /// In ticks of 90 kHz.
     pub time: MediaTime,
@@ -82,6 +82,9 @@ pub struct MediaEnd {
     pub clock: u32,
     /// The same as a date.
     pub date: WallTime,
+    /// Fields of a later program.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
 /// What is committed of one output of a generation.

@@ -1,6 +1,7 @@
 //! An entry of a tail: one committed segment, with what is needed to list it and to check its object.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::checksum::Crc64;
 use crate::media::Container;
@@ -34,6 +35,9 @@ pub struct TailEntry {
     /// `EXT-X-GAP`
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gap: bool,
+    /// Fields of a later program.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
 impl TailEntry {

@@ -145,13 +145,13 @@ impl ControlObject {
     fn sealed(&self, seal: SealName, nonce: String) -> Result<Self, Refusal> {
         self.check_open()?;
         let mut next = self.changed(nonce);
-        next.epoch += 1;
+        next.epoch = next.epoch.saturating_add(1);
         next.seals.push(seal);
         Ok(next)
     }
 
     fn changed(&self, nonce: String) -> Self {
-        Self { counter: self.counter + 1, nonce, ..self.clone() }
+        Self { counter: self.counter.saturating_add(1), nonce, ..self.clone() }
     }
 }
 
@@ -181,12 +181,13 @@ impl OutputState {
 
     fn add(&mut self, addition: &Addition) {
         for entry in &addition.entries {
-            self.segments += 1;
-            self.bytes += entry.bytes;
-            self.duration_millis += entry.millis;
+            // A document from elsewhere may hold any number.
+            self.segments = self.segments.saturating_add(1);
+            self.bytes = self.bytes.saturating_add(entry.bytes);
+            self.duration_millis = self.duration_millis.saturating_add(entry.millis);
             if entry.gap {
-                self.gaps += 1;
-                self.gap_millis += entry.millis;
+                self.gaps = self.gaps.saturating_add(1);
+                self.gap_millis = self.gap_millis.saturating_add(entry.millis);
             }
             self.end = end_of(entry);
         }
@@ -202,5 +203,6 @@ impl OutputState {
 
 fn end_of(entry: &TailEntry) -> MediaEnd {
     let length = MediaSpan::from_millis(i64::try_from(entry.millis).unwrap_or(i64::MAX / 90));
-    MediaEnd { time: entry.start + length, clock: entry.clock, date: entry.date.plus(length) }
+    let (time, date) = (entry.start + length, entry.date.plus(length));
+    MediaEnd { time, clock: entry.clock, date, unknown: Map::new() }
 }

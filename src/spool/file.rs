@@ -6,6 +6,7 @@
 //! input wait, and then for the writer to take what waits, not for it to end: waking a thread costs more
 //! than writing what it was woken for.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{IoSlice, Read, Write};
 use std::path::{Path, PathBuf};
@@ -60,7 +61,12 @@ struct Memory {
 #[derive(Debug)]
 enum Body {
     Disk(Arc<Disk>),
-    Memory(Mutex<Memory>),
+    Memory {
+        bytes: Mutex<Memory>,
+        name: String,
+        /// The names in use.
+        names: Arc<Mutex<BTreeSet<String>>>,
+    },
 }
 
 /// A file of the spool.
@@ -81,8 +87,10 @@ impl SpoolFile {
     pub async fn create(folder: &SpoolFolder, name: &str, clock: SharedClock) -> Result<Option<Self>> {
         let path = match &folder.place {
             Place::Memory(names) => {
-                let body = Body::Memory(Mutex::default());
-                return Ok(SpoolFolder::reserve(names, name).then_some(Self { body, clock }));
+                let free = lock(names).insert(name.to_owned());
+                let (name, names) = (name.to_owned(), Arc::clone(names));
+                let body = Body::Memory { bytes: Mutex::default(), name, names };
+                return Ok(free.then_some(Self { body, clock }));
             }
             Place::Disk { path, .. } => path.join(name),
         };
@@ -106,7 +114,7 @@ impl SpoolFile {
     pub fn path(&self) -> Option<&Path> {
         match &self.body {
             Body::Disk(disk) => Some(&disk.path),
-            Body::Memory(_) => None,
+            Body::Memory { .. } => None,
         }
     }
 
@@ -118,8 +126,8 @@ impl SpoolFile {
                 state.waiting_bytes += bytes.len();
                 state.waiting.push(bytes);
             }
-            Body::Memory(memory) => {
-                let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            Body::Memory { bytes: memory, .. } => {
+                let mut memory = lock(memory);
                 memory.open.extend_from_slice(&bytes);
                 if memory.open.len() >= PIECE {
                     let full = std::mem::take(&mut memory.open).into_boxed_slice();
@@ -181,8 +189,8 @@ impl SpoolFile {
     pub async fn read(&self, len: u64) -> Result<Vec<Bytes>> {
         let disk = match &self.body {
             Body::Disk(disk) => Arc::clone(disk),
-            Body::Memory(memory) => {
-                let memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            Body::Memory { bytes: memory, .. } => {
+                let memory = lock(memory);
                 let mut pieces = memory.full.clone();
                 pieces.push(Bytes::copy_from_slice(&memory.open));
                 return Ok(first(pieces, len));
@@ -212,8 +220,15 @@ impl SpoolFile {
 
     /// Removes the file. What cannot be removed is only in the way.
     pub async fn remove(&self) {
-        if let Some(path) = self.path().map(Path::to_owned) {
-            let _ = blocking(move || std::fs::remove_file(path)).await;
+        match &self.body {
+            Body::Disk(disk) => {
+                let path = disk.path.clone();
+                let _ = blocking(move || std::fs::remove_file(path)).await;
+            }
+            Body::Memory { bytes, name, names } => {
+                *lock(bytes) = Memory::default();
+                lock(names).remove(name);
+            }
         }
     }
 
@@ -228,6 +243,10 @@ impl SpoolFile {
             }
         });
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The first `len` bytes of pieces.
@@ -250,7 +269,7 @@ impl Disk {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn start_writer(self: &Arc<Self>, state: &mut State) {

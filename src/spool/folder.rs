@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Sid;
@@ -70,11 +70,6 @@ impl SpoolFolder {
             // A folder that another recorder uses by now is no fault.
             let _ = blocking(move || made.iter().try_for_each(std::fs::remove_dir)).await;
         }
-    }
-
-    /// Takes a name in memory; false where it is in use.
-    pub(super) fn reserve(names: &Mutex<BTreeSet<String>>, name: &str) -> bool {
-        names.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned())
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Sealed segments go in, numbered by their place in their output; [`Step`]s come out. At most so many
 //! segments and bytes are under way at once, over all outputs. A segment is committed once it and all before
-//! it are stored; one commit covers all outputs, and there is at most one a second. A playlist is published
+//! it are stored; one commit covers all outputs, and there is at most one a second, fewer where
+//! the control object is large. A playlist is published
 //! as far as it is committed: at once while the [`Budget`] allows it, else when it has waited for long or
 //! what waits has grown large; of one output at most one publication is under way. After the end everything
 //! is committed, then the recording is closed, then playlists get their end.
@@ -15,6 +16,9 @@ use super::budget::Budget;
 
 /// Some stores take one write a second of the same key.
 const COMMIT_PACE: Duration = Duration::from_secs(1);
+/// For each so many bytes of the control object the next commit waits that long once more: with many outputs,
+/// whose segments end at different times, it would be sent every second.
+const PACED_BYTES: u64 = 16 * 1024;
 /// A committed segment is listed after this at the latest.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// Unpublished entries of all outputs together may weigh this: they stand in the control object.
@@ -101,8 +105,8 @@ pub(super) struct Plan {
     ready_bytes: u64,
     sent_bytes: u64,
     committing: bool,
-    /// When the last commit was sent.
-    last_commit: Option<Duration>,
+    /// When the next commit may be sent.
+    next_commit: Duration,
     budget: Budget,
     ending: Ending,
 }
@@ -117,7 +121,7 @@ impl Plan {
             ready_bytes: 0,
             sent_bytes: 0,
             committing: false,
-            last_commit: None,
+            next_commit: Duration::ZERO,
             budget: Budget::default(),
             ending: Ending::No,
         }
@@ -181,6 +185,10 @@ impl Plan {
     /// these lengths now.
     pub fn committed(&mut self, now: Duration, control_bytes: u64, texts: impl IntoIterator<Item = u64>) {
         self.committing = false;
+        // From its end on: the store is to see them that far apart, however long one took.
+        let pace = COMMIT_PACE
+            .saturating_mul(1 + u32::try_from(control_bytes / PACED_BYTES).unwrap_or(u32::MAX - 1));
+        self.next_commit = now + pace;
         self.budget.earn(std::mem::take(&mut self.sent_bytes));
         self.budget.spend(control_bytes);
         for (output, text) in self.outputs.iter_mut().zip(texts) {
@@ -227,10 +235,9 @@ impl Plan {
 
     /// When there may be something to do though nothing more was told; `None` if never.
     pub fn wake(&self) -> Option<Duration> {
-        let commit = self.last_commit.filter(|_| self.has_ready() && !self.committing);
+        let commit = (self.has_ready() && !self.committing).then_some(self.next_commit);
         let waiting = self.outputs.iter().filter(|output| !output.publishing);
         let listing = waiting.filter_map(|output| output.waiting_since).min();
-        let commit = commit.map(|last| last + COMMIT_PACE);
         commit.into_iter().chain(listing.map(|since| since + LONGEST_WAIT)).min()
     }
 
@@ -245,12 +252,10 @@ impl Plan {
     }
 
     fn commit(&mut self, now: Duration) -> Option<Step> {
-        let paced = self.last_commit.is_none_or(|last| now >= last + COMMIT_PACE);
-        if self.committing || !paced || !self.has_ready() {
+        if self.committing || now < self.next_commit || !self.has_ready() {
             return None;
         }
         self.committing = true;
-        self.last_commit = Some(now);
         self.outputs.iter_mut().for_each(|output| output.sent = output.ready);
         self.sent_bytes = std::mem::take(&mut self.ready_bytes);
         Some(Step::Commit)

@@ -40,7 +40,8 @@ fn a_segment_is_committed_after_those_before_it_and_then_published() {
     assert_eq!(steps(&mut plan, later(5)), [], "one commit at a time");
     assert_eq!(plan.batch().first(), Some(&(0..2)), "a batch is frozen when it is sent");
     plan.committed(later(5), 100, [1000]);
-    assert_eq!(steps(&mut plan, later(5)), [Step::Commit, PUBLISH]);
+    assert_eq!(steps(&mut plan, later(5)), [PUBLISH], "a second after the answer at the earliest");
+    assert_eq!(steps(&mut plan, later(6)), [Step::Commit]);
     plan.committed(later(6), 100, [1500]);
     assert_eq!(steps(&mut plan, later(6)), [], "one publication at a time");
     plan.published(0);
@@ -77,6 +78,22 @@ fn there_is_one_commit_a_second_for_all_outputs() {
     plan.stored(0, 1);
     assert_eq!(steps(&mut plan, later(1)), [Step::Commit]);
     assert_eq!(plan.batch(), [1..2, 0..1]);
+}
+
+#[test]
+fn a_large_control_object_is_sent_less_often() {
+    let mut plan = plan(Limits::default(), 1);
+    plan.sealed(0, 10);
+    steps(&mut plan, NOW);
+    plan.stored(0, 0);
+    assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
+    plan.committed(NOW, 62_000, [500]);
+    plan.sealed(0, 10);
+    steps(&mut plan, NOW);
+    plan.stored(0, 1);
+    assert_eq!(plan.wake(), Some(later(4)));
+    assert_eq!(steps(&mut plan, later(3)), []);
+    assert_eq!(steps(&mut plan, later(4)), [Step::Commit]);
 }
 
 #[test]

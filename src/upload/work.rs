@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Map;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument, info, info_span};
@@ -368,5 +369,6 @@ fn tail_entry(sealed: &SealedFile) -> Option<TailEntry> {
         crc64: sealed.crc64,
         discontinuity: opened.discontinuity,
         gap: false,
+        unknown: Map::new(),
     })
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test that includes this uses its own part of it")]
 
+use serde_json::Map;
 use tapeline::checksum::{Crc64, Sha256};
 use tapeline::continuity::{Addition, ControlObject, HolderName, Seal, SealName, TailEntry};
 use tapeline::ids::{Generation, RecordingId};
@@ -57,6 +58,7 @@ pub fn entry(number: u32) -> TailEntry {
         crc64: Crc64::of(&number.to_be_bytes()),
         discontinuity: false,
         gap: false,
+        unknown: Map::new(),
     }
 }
 

@@ -82,6 +82,8 @@ pub enum Which {
     None,
     /// The first so many.
     First(u32),
+    /// All after the first so many.
+    From(u32),
     /// So many in a hundred, by this seed.
     Percent(u64, u64),
 }
@@ -99,6 +101,8 @@ pub struct Manners {
     pub trouble: (Trouble, When, Which),
     /// Whether what was once read is read for ever, also that nothing was there.
     pub stale_reads: bool,
+    /// Whether reading names another ETag than writing, as behind a proxy that compresses.
+    pub weak_etags: bool,
     /// Whether everything is answered 403.
     pub denied: bool,
     /// Whether writes without a condition are answered 403.
@@ -113,6 +117,7 @@ impl Manners {
         missing: Missing::NotFound,
         trouble: (Trouble::Cut, When::Before, Which::None),
         stale_reads: false,
+        weak_etags: false,
         denied: false,
         plain_writes_denied: false,
     };
@@ -327,6 +332,7 @@ impl State {
         let hit = match which {
             Which::None => false,
             Which::First(count) => number < count,
+            Which::From(count) => number >= count,
             Which::Percent(percent, seed) => {
                 let mut hasher = DefaultHasher::new();
                 (seed, number).hash(&mut hasher);
@@ -383,7 +389,10 @@ impl State {
         for (name, value) in &object.headers {
             response = response.with(name, value);
         }
-        response.with("ETag", &object.etag).with("Last-Modified", "Mon, 23 Nov 2026 01:02:03 GMT")
+        let weak = if self.manners.weak_etags { "W/" } else { "" };
+        response
+            .with("ETag", &format!("{weak}{}", object.etag))
+            .with("Last-Modified", "Mon, 23 Nov 2026 01:02:03 GMT")
     }
 
     /// `list-type=2`, in one page.

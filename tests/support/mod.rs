@@ -8,7 +8,9 @@
 mod feed;
 mod fixture;
 mod mount;
+mod place;
 mod program;
+mod proof;
 mod recording;
 mod tools;
 mod wait;
@@ -16,9 +18,11 @@ mod wait;
 pub use feed::{DATAGRAM, feed, send_datagrams};
 pub use fixture::{FIXTURES, Fixture, fixture, fixture_bytes};
 pub use mount::SmallDisk;
+pub use place::{Objects, Place, Said, block_on, lay_out};
 pub use program::{Ended, Record, Running};
+pub use proof::{Proven, assert_kept, control, media, prove, wait_out_the_last_claim};
 pub use recording::{Recording, all_files, committed_tail, files};
-pub use tools::{judge_segments, skip, tool};
+pub use tools::{decode_segments, judge_segments, skip, tool};
 pub use wait::{PATIENCE, until};
 
 /// The date that recordings begin at where it must be the same twice.

@@ -5,8 +5,10 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde_json::Value;
+use tapeline::clock::{Clock, SystemClock};
 
 use super::wait::{PATIENCE, until};
 
@@ -128,6 +130,25 @@ impl Running {
         });
     }
 
+    /// Waits until so many segments are committed.
+    pub fn wait_committed(&mut self, segments: u64) {
+        self.wait_for("the segments are committed", |event| {
+            event["event"] == "segment_committed" && event["segments"].as_u64() >= Some(segments)
+        });
+    }
+
+    /// Takes events as they come, each with its time on `clock`, until `moment` or the program's end.
+    pub fn events_until(&mut self, clock: &SystemClock, moment: Duration) -> Vec<(Duration, Value)> {
+        let mut came = Vec::new();
+        while let Some(rest) = moment.checked_sub(clock.monotonic()) {
+            let Ok(line) = self.lines.recv_timeout(rest) else { break };
+            let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+            self.events.push(event.clone());
+            came.push((clock.monotonic(), event));
+        }
+        came
+    }
+
     fn next_event(&mut self) -> Option<Value> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => {
@@ -162,6 +183,11 @@ impl Running {
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("the program can be asked").is_none()
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for its end, and for what it says until then. Standard input is closed.

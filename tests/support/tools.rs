@@ -31,3 +31,15 @@ pub fn judge_segments(segments: &[PathBuf], options: &[&str]) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// Has ffmpeg decode each segment alone, without a complaint.
+pub fn decode_segments(segments: &[PathBuf]) {
+    let Some(ffmpeg) = tool("ffmpeg") else { return };
+    for segment in segments {
+        let mut command = Command::new(&ffmpeg);
+        command.args(["-v", "error", "-xerror", "-i"]).arg(segment).args(["-f", "null", "-"]);
+        let output = command.output().expect("ffmpeg runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{}: {said}", segment.display());
+    }
+}
