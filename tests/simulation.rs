@@ -66,24 +66,25 @@ fn wanted() -> Wanted {
     let setting = |name| std::env::var(name).ok().map(number);
     let (mut seeds, mut seed, mut first) = (setting("TAPELINE_TEST_SEEDS"), setting("TAPELINE_TEST_SEED"), 0);
     let mut arguments = std::env::args().skip(1);
-    let mut named = true;
+    let (mut named, mut list) = (true, false);
     while let Some(argument) = arguments.next() {
         let mut value = || number(arguments.next().unwrap_or_default());
         match argument.as_str() {
             "--seeds" => seeds = Some(value()),
             "--seed" => seed = Some(value()),
             "--first" => first = value(),
-            "--list" => {
-                println!("simulation: test");
-                return Wanted::Nothing;
-            }
+            "--list" => list = true,
+            "--ignored" => named = false,
             "--test-threads" | "--skip" | "--color" | "--format" => drop(arguments.next()),
             option if option.starts_with('-') => {}
-            filter => named = "simulation".contains(filter),
+            filter => named &= "simulation".contains(filter),
         }
     }
+    if list && named {
+        println!("simulation: test");
+    }
     match seed {
-        _ if !named => Wanted::Nothing,
+        _ if list || !named => Wanted::Nothing,
         Some(seed) => Wanted::One(seed),
         None => Wanted::Seeds { first, count: seeds.unwrap_or(SEEDS) },
     }
