@@ -146,6 +146,15 @@ impl History {
         let (seconds, millis) = (at / 1000, at % 1000);
         format!("{seconds:4}.{millis:03} {who:>3} {}\n", Line { history: self, what })
     }
+
+    /// What was said in words; the names of this machine and process stand in it.
+    pub fn words(&self, index: usize) -> Option<&str> {
+        match &self.records[index].what {
+            What::Told(Event::Failed { error, .. } | Event::Retrying { error, .. }) => Some(error),
+            What::Ended(Ended::NotBegun(_, why) | Ended::Failed(_, why)) => Some(why),
+            _ => None,
+        }
+    }
 }
 
 struct Line<'a> {
@@ -203,6 +212,8 @@ impl fmt::Display for Asked<'_> {
             Operation::Put { key, mode, body } => {
                 let mode = match mode {
                     Mode::Create => "new".to_owned(),
+                    // A tag that is made of the body says what this process is called.
+                    Mode::Update(_) if key.starts_with(".tapeline/") => "if unchanged".to_owned(),
                     Mode::Update(etag) => format!("if {etag}"),
                     Mode::Overwrite => "over".to_owned(),
                 };
@@ -253,6 +264,7 @@ impl fmt::Display for Telling<'_> {
                 write!(f, "listed {segments} of {playlist}{}", if *ended { " and its end" } else { "" })
             }
             Event::Retrying { key, pause_millis, .. } => write!(f, "retrying {key} in {pause_millis} ms"),
+            Event::Failed { kind, .. } => write!(f, "failed: {kind}"),
             event => write!(f, "{event:?}"),
         }
     }

@@ -144,7 +144,7 @@ impl Scenario {
             updates,
             tags_by_content: random.permille(500),
             examined: random.permille(950),
-            strangers_playlist: random.permille(20),
+            strangers_playlist: random.permille(30),
             clocks_agree: random.permille(500),
             target: MediaSpan::from_secs(random.between(1, 4) as i64),
             limits: Limits { segments: random.between(1, 4) as usize, bytes: 16 << 20 },

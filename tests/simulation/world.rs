@@ -246,8 +246,8 @@ impl World {
         let all: Vec<usize> = (0..self.workers.len())
             .filter(|index| self.workers[*index].runtime.is_some() && self.workers[*index].ended_at.is_none())
             .collect();
-        let holders = all.iter().copied().filter(|index| self.workers[*index].holds());
-        let latest = holders.last().filter(|_| self.random.permille(700));
+        let mut holders = all.iter().copied().filter(|index| self.workers[*index].holds());
+        let latest = holders.next_back().filter(|_| self.random.permille(700));
         latest.or_else(|| (!all.is_empty()).then(|| self.random.pick(&all)))
     }
 

@@ -221,6 +221,8 @@ impl<'a> Place<'a> {
             self.store.remove_empty_folder(&self.folder).await;
         };
         tokio::select! {
+            // In a fixed order, so that the simulation can repeat a run.
+            biased;
             () = cleared => {}
             () = self.clock.sleep(CLEARING) => tracing::debug!("left behind: {}", self.folder),
         }
