@@ -202,7 +202,7 @@ pub async fn record(recording: &Recording, spool: SpoolFolder, mut after_part: i
     let driver = Driver::start(store, holder, options, move |notice| listener.lock().unwrap().hear(&notice));
     let header = Header::covering(MediaSpan::from_secs(i64::try_from(recording.segment).unwrap() * 2));
     for playlist in &playlists {
-        driver.add_output(playlist.clone(), Container::MpegTs, header.clone());
+        driver.add_output(playlist.clone(), Container::MpegTs, header);
     }
 
     // Starting is counted elsewhere.
@@ -218,7 +218,7 @@ pub async fn record(recording: &Recording, spool: SpoolFolder, mut after_part: i
             let sealed = sealed(recording, place, shift, playlist, &spool, &clock).await;
             driver.sealed(output, sealed).unwrap();
         }
-        if (place + 1) * recording.segment % recording.part == 0 {
+        if ((place + 1) * recording.segment).is_multiple_of(recording.part) {
             // Half a segment later than the last one, so that all is quiet.
             tokio::time::sleep(Duration::from_millis(millis / recording.outputs as u64 / 2)).await;
             after_part();
