@@ -79,7 +79,7 @@ impl Kind {
         Self::Precondition412Before,
         Self::Precondition412After,
     ];
-    const PLAIN: [Self; 9] = [
+    const PLAIN: [Self; 13] = [
         Self::Delayed,
         Self::ErrorBefore,
         Self::Status429,
@@ -87,6 +87,10 @@ impl Kind {
         Self::RequestLost,
         Self::ReplyLost,
         Self::AppliedLate,
+        Self::Duplicated,
+        Self::Duplicated,
+        Self::Duplicated,
+        Self::Duplicated,
         Self::Duplicated,
         Self::Conflict409Before,
     ];

@@ -55,7 +55,7 @@ struct World {
 
 pub fn run(seed: u64) -> Outcome {
     let mut random = Random::new(seed);
-    let Scenario { setting, weather, actions } = Scenario::of(&mut random);
+    let Scenario { setting, weather, actions } = Scenario::of(seed, &mut random);
     let calm_at = weather.calm_at;
     let network = Network::new(weather, random.fork(), setting.updates, setting.tags_by_content);
     let mut world = World {
