@@ -21,6 +21,12 @@ impl Crc64 {
     }
 }
 
+impl From<Crc64> for u64 {
+    fn from(checksum: Crc64) -> Self {
+        checksum.0
+    }
+}
+
 /// The CRC-64/NVME of bytes that come in pieces.
 #[derive(Debug, Clone)]
 pub struct RunningCrc64(crc_fast::Digest);

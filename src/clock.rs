@@ -21,7 +21,8 @@ pub trait Clock: std::fmt::Debug + Send + Sync {
     /// worker that slept must not take what it knew for fresh.
     fn monotonic(&self) -> Duration;
 
-    /// Ends `duration` from now on the monotonic clock.
+    /// Ends `duration` from now. While the machine is suspended it may stand still: who acts on what it knew
+    /// looks at [`monotonic`](Self::monotonic).
     fn sleep(&self, duration: Duration) -> Sleep;
 }
 

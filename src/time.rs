@@ -46,7 +46,7 @@ impl MediaSpan {
 
     /// A span given in milliseconds.
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis * TICKS_PER_MILLI)
+        Self(millis.saturating_mul(TICKS_PER_MILLI))
     }
 
     /// A span given in seconds.

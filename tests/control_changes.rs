@@ -11,7 +11,8 @@ type Found = Option<Box<(ControlObject, u32)>>;
 /// What is expected next, without its details.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    Swap,
+    /// On this version.
+    Swap(Option<u32>),
     Read,
     Pause,
     Won(u32),
@@ -23,9 +24,9 @@ use Step::{Lost, Pause, Read, Swap, Won};
 
 fn step(next: &Next<u32>, body: &Bytes) -> Step {
     match next {
-        Next::Swap(sent) => {
+        Next::Swap(on, sent) => {
             assert_eq!(sent, body, "the body, and with it the nonce, is always the same");
-            Swap
+            Swap(*on)
         }
         Next::Read => Read,
         Next::Pause => Pause,
@@ -43,9 +44,9 @@ fn step(next: &Next<u32>, body: &Bytes) -> Step {
 /// Runs a change through what is heard; after each, the next step must be the one beside it.
 #[track_caller]
 fn run(base: Option<&ControlObject>, to: &ControlObject, heard: Vec<(Heard<u32>, Step)>) {
-    let mut change = Change::new(base, to);
+    let mut change = Change::new(base.map(|base| (base, &1)), to);
     let body = to.encode();
-    assert_eq!(step(&change.next(), &body), Swap);
+    assert_eq!(step(&change.next(), &body), Swap(base.map(|_| 1)));
     for (number, (heard, expected)) in heard.into_iter().enumerate() {
         change.hear(heard);
         assert_eq!(step(&change.next(), &body), expected, "after {}", number + 1);
@@ -75,14 +76,14 @@ fn an_update_is_settled_on_every_path() {
     run(vec![
         (Heard::NotSwapped, Read),
         (found(&base, 1), Pause),
-        (Heard::Paused, Swap),
+        (Heard::Paused, Swap(Some(1))),
         (Heard::Swapped(2), Won(2)),
     ]);
     // The first try took effect only after it was looked for; the repeat is refused.
     run(vec![
         (Heard::NotSwapped, Read),
         (found(&base, 1), Pause),
-        (Heard::Paused, Swap),
+        (Heard::Paused, Swap(Some(1))),
         (Heard::NotSwapped, Read),
         (found(&ours, 2), Won(2)),
     ]);
@@ -91,12 +92,25 @@ fn an_update_is_settled_on_every_path() {
     run(vec![
         (Heard::NotSwapped, Read),
         (found(&base, 1), Pause),
-        (Heard::Paused, Swap),
+        (Heard::Paused, Swap(Some(1))),
         (Heard::NotSwapped, Read),
         (found(&later, 3), Lost(Some("c0-1"))),
     ]);
-    // The object is gone.
-    run(vec![(Heard::NotSwapped, Read), (GONE(), Lost(None))]);
+    // Copied in place by somebody: the same state under another version.
+    run(vec![
+        (Heard::NotSwapped, Read),
+        (found(&base, 7), Pause),
+        (Heard::Paused, Swap(Some(7))),
+        (Heard::Swapped(8), Won(8)),
+    ]);
+    // The object is gone, on five looks; on one it may be a replica that lags.
+    let mut gone = vec![(Heard::NotSwapped, Read)];
+    for _ in 0..4 {
+        gone.extend([(GONE(), Pause), (Heard::Paused, Read)]);
+    }
+    gone.push((GONE(), Lost(None)));
+    run(gone);
+    run(vec![(Heard::NotSwapped, Read), (GONE(), Pause), (Heard::Paused, Read), (found(&ours, 2), Won(2))]);
     // It cannot be read: that decides nothing.
     run(vec![
         (Heard::NotSwapped, Read),
@@ -112,7 +126,7 @@ fn an_update_is_settled_on_every_path() {
         (Heard::NotRead, Pause),
         (Heard::Paused, Read),
         (found(&base, 1), Pause),
-        (Heard::Paused, Swap),
+        (Heard::Paused, Swap(Some(1))),
     ]);
 }
 
@@ -128,10 +142,10 @@ fn a_creation_is_settled_on_every_path() {
     run(vec![
         (Heard::NotSwapped, Read),
         (GONE(), Pause),
-        (Heard::Paused, Swap),
+        (Heard::Paused, Swap(None)),
         (Heard::NotSwapped, Read),
         (GONE(), Pause),
-        (Heard::Paused, Swap),
+        (Heard::Paused, Swap(None)),
         (Heard::Swapped(1), Won(1)),
     ]);
     run(vec![(Heard::NotSwapped, Read), (Heard::NotRead, Pause), (Heard::Paused, Read), (GONE(), Pause)]);

@@ -330,10 +330,10 @@ async fn settle(
     base: Option<&(ControlObject, Version)>,
     to: &ControlObject,
 ) -> Result<(), String> {
-    let mut change = Change::new(base.map(|base| &base.0), to);
+    let mut change = Change::new(base.map(|(state, version)| (state, version)), to);
     for _ in 0..100 {
         let heard = match change.next() {
-            Next::Swap(body) => match register.swap(base.map(|base| &base.1), body).await.unwrap() {
+            Next::Swap(on, body) => match register.swap(on.as_ref(), body).await.unwrap() {
                 Swapped::Won(version) => Heard::Swapped(version),
                 Swapped::Refused(_) | Swapped::Undecided(_) => Heard::NotSwapped,
             },

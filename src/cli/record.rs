@@ -27,6 +27,9 @@ const PATIENT_INPUT_SEGMENTS: usize = 8;
 /// are apart, and less than anyone minds to wait whose second worker dies as well.
 const RESPITE: Duration = Duration::from_secs(5);
 
+/// A recording that is being begun when the process is asked to stop has so long to tell how that ended.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(5);
+
 /// At a pace, so many bytes are handed on at once: a datagram of seven packets. What is read from a file at
 /// once may be minutes of media.
 const PACED_BYTES: usize = 7 * 188;
@@ -125,11 +128,20 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     if let Some(program) = arguments.program {
         spec = spec.program(program);
     }
+    let mut began = std::pin::pin!(begin(&store, &arguments, id, options));
     let started = tokio::select! {
-        started = begin(&store, &arguments, id, options) => Some(started?),
+        started = &mut began => Some(started?),
         () = signals.requested() => None,
     };
-    let Some(recorder) = started else { return Ok(()) };
+    let stopping = started.is_none();
+    let recorder = match started {
+        Some(recorder) => recorder,
+        // It may have been begun already: better to know, and to leave it in order.
+        None => tokio::select! {
+            started = began => started?,
+            () = clock.sleep(BEGIN_PATIENCE) => return Err(unknown(&store)),
+        },
+    };
     let output = recorder.output(spec)?;
     let mut progress = Progress::new(arguments.json, source.size());
     progress.begin(&recorder);
@@ -141,7 +153,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         output,
         began: false,
     };
-    let fed = session.feed(&mut source, &mut signals, &mut progress).await;
+    let fed = match stopping {
+        true => Ok(Fed::UntilStopped),
+        false => session.feed(&mut source, &mut signals, &mut progress).await,
+    };
     let ended = session.output.finish().await;
     // A turn without a frame has nothing to end: another may still record.
     let nothing = session.output.now().await.is_none();
@@ -291,6 +306,14 @@ impl Pace {
             self.clock.sleep(wait).await;
         }
     }
+}
+
+/// The error of one who was stopped while it asked for a recording.
+fn unknown(store: &Store) -> Error {
+    let message = format!(
+        "stopped while the recording was being begun; whether it was is unknown: see tapeline list {store}"
+    );
+    Error::new(ErrorKind::Unavailable, message)
 }
 
 /// Starts the recording, or resumes it.

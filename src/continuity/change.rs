@@ -10,11 +10,14 @@ use bytes::Bytes;
 
 use super::control::ControlObject;
 
+/// So many times in a row an object that was there may be found to be gone.
+pub(super) const ABSENCES: u8 = 4;
+
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next<V> {
-    /// Swap the body in, on the version the change is based on.
-    Swap(Bytes),
+    /// Swap the body in, on this version; `None` where there is to be no object yet.
+    Swap(Option<V>, Bytes),
     /// Read the object.
     Read,
     /// Wait a little, for the store did not serve, and go on.
@@ -47,18 +50,21 @@ pub struct Change<V> {
     base: Option<(u64, String)>,
     nonce: String,
     body: Bytes,
+    /// How often the object was found to be gone.
+    absences: u8,
     next: Next<V>,
     /// What follows the pause.
     after: Next<V>,
 }
 
 impl<V: Clone> Change<V> {
-    /// From the state `base`, if there is one, to the state `proposal`.
-    pub fn new(base: Option<&ControlObject>, proposal: &ControlObject) -> Self {
+    /// From the state `base` in that version, if there is one, to the state `proposal`.
+    pub fn new(base: Option<(&ControlObject, &V)>, proposal: &ControlObject) -> Self {
         let body = proposal.encode();
-        let base = base.map(|base| (base.counter, base.nonce.clone()));
+        let next = Next::Swap(base.map(|(_, version)| version.clone()), body.clone());
+        let base = base.map(|(base, _)| (base.counter, base.nonce.clone()));
         let nonce = proposal.nonce.clone();
-        Self { base, nonce, next: Next::Swap(body.clone()), body, after: Next::Read }
+        Self { base, nonce, next, body, absences: 0, after: Next::Read }
     }
 
     /// What to do now. The same until something is heard.
@@ -83,9 +89,15 @@ impl<V: Clone> Change<V> {
             (Some(found), Some((counter, nonce)))
                 if (found.0.counter, &found.0.nonce) == (*counter, nonce) =>
             {
-                self.pause_before(Next::Swap(self.body.clone()))
+                // The version read: somebody may have copied the object in place, which changes no state.
+                self.pause_before(Next::Swap(Some(found.1.clone()), self.body.clone()))
             }
-            (None, None) => self.pause_before(Next::Swap(self.body.clone())),
+            (None, None) => self.pause_before(Next::Swap(None, self.body.clone())),
+            // A folder that is not mounted, a replica that lags: one look is not enough to give up.
+            (None, Some(_)) if self.absences < ABSENCES => {
+                self.absences += 1;
+                self.pause_before(Next::Read)
+            }
             _ => Next::Lost(found),
         }
     }

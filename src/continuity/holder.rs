@@ -11,7 +11,7 @@ use super::form::Form;
 use super::register::{Register, Version};
 use super::rejection::{existing, fenced, outrun, refused};
 use super::transitions::Addition;
-use super::writer::{HolderOptions, PATIENCE, Writer};
+use super::writer::{HolderOptions, PATIENCE, Writer, Written};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Generation, RecordingId};
 use crate::naming::Prefix;
@@ -81,9 +81,9 @@ impl Holder {
         self.writer.form()
     }
 
-    /// Bytes of control objects sent since the last call.
-    pub fn take_sent_bytes(&mut self) -> u64 {
-        self.writer.take_sent_bytes()
+    /// What this worker's changes wrote since the last call.
+    pub fn take_written(&mut self) -> Written {
+        self.writer.take_written()
     }
 
     /// Which turn at the recording this is.

@@ -43,4 +43,4 @@ pub use seal::Seal;
 pub use status::{GenerationStatus, Join, OutputStatus, Status, Total};
 pub use tail::TailEntry;
 pub use transitions::{Addition, Refusal};
-pub use writer::{HolderOptions, OnRetry};
+pub use writer::{HolderOptions, OnRetry, Written};

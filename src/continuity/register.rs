@@ -140,10 +140,16 @@ impl Register {
     /// # Errors
     /// `Malformed`, saying where and why.
     pub fn decode(&self, text: &[u8]) -> Result<ControlObject> {
-        ControlObject::decode(text).map_err(|error| {
-            let message = format!("the control object {} in {} cannot be read", self.folder, self.store);
-            Error::new(ErrorKind::Malformed, message).with_source(error)
-        })
+        let malformed = |why: &str| {
+            let message = format!("the control object {} in {} {why}", self.folder, self.store);
+            Error::new(ErrorKind::Malformed, message)
+        };
+        let state =
+            ControlObject::decode(text).map_err(|error| malformed("cannot be read").with_source(error))?;
+        if state.sid != self.sid {
+            return Err(malformed(&format!("is that of another recording, {}", state.sid)));
+        }
+        Ok(state)
     }
 
     fn single(&self) -> String {

@@ -51,7 +51,10 @@ pub(super) fn outrun(what: &str, base: &ControlObject, found: Option<&(ControlOb
     let id = base.id();
     let said = match found {
         None => "its control object is gone".to_owned(),
-        Some((state, _)) if state.is_still(base) => {
+        Some((state, _)) if state.epoch == base.epoch && state.phase == Phase::Orphaned => {
+            "its worker has just given it up: try again".to_owned()
+        }
+        Some((state, _)) if state.epoch == base.epoch => {
             format!("its worker lives and has just committed: {}", state.holder)
         }
         Some((state, _)) if state.phase.is_final() => format!("it is {} now", state.phase),

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::control::{
     ControlObject, HolderName, InvalidDocument, OutputState, check_outputs, decode, encode,
 };
+use crate::checksum::Sha256;
 use crate::ids::{Cname, Generation, Sid};
 use crate::naming::Prefix;
 
@@ -61,6 +62,12 @@ impl Seal {
     /// Its name in the recording's folder of control objects.
     pub fn name(&self) -> String {
         format!("seal-{}-{}.json", self.generation, self.counter)
+    }
+
+    /// Another name, where that one is taken by other bytes.
+    pub fn name_by_hash(&self, sha256: Sha256) -> String {
+        let hash = sha256.to_string();
+        format!("seal-{}-{}-{}.json", self.generation, self.counter, hash.get(..8).unwrap_or(&hash))
     }
 
     /// The document's text.

@@ -225,13 +225,13 @@ impl Total {
         let mut total = Self::default();
         for generation in generations {
             let longest = generation.outputs.iter().map(|output| output.duration_millis).max();
-            total.duration_millis += longest.unwrap_or(0);
+            total.duration_millis = total.duration_millis.saturating_add(longest.unwrap_or(0));
             for output in &generation.outputs {
-                total.segments += output.segments;
-                total.bytes += output.bytes;
-                total.gaps += output.gaps;
-                total.gap_millis += output.gap_millis;
-                total.tail += output.tail;
+                total.segments = total.segments.saturating_add(output.segments);
+                total.bytes = total.bytes.saturating_add(output.bytes);
+                total.gaps = total.gaps.saturating_add(output.gaps);
+                total.gap_millis = total.gap_millis.saturating_add(output.gap_millis);
+                total.tail = total.tail.saturating_add(output.tail);
                 total.begin = Some(total.begin.map_or(output.begin, |begin| begin.min(output.begin)));
                 total.end = total.end.max(Some(output.end));
             }

@@ -202,7 +202,7 @@ impl OutputState {
 }
 
 fn end_of(entry: &TailEntry) -> MediaEnd {
-    let length = MediaSpan::from_millis(i64::try_from(entry.millis).unwrap_or(i64::MAX / 90));
+    let length = MediaSpan::from_millis(i64::try_from(entry.millis).unwrap_or(i64::MAX));
     let (time, date) = (entry.start + length, entry.date.plus(length));
     MediaEnd { time, clock: entry.clock, date, unknown: Map::new() }
 }

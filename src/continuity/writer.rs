@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Map;
 use tracing::debug;
 
-use super::change::{Change, Heard, Next};
+use super::change::{ABSENCES, Change, Heard, Next};
 use super::control::{ControlObject, HolderName, SealName};
 use super::form::Form;
 use super::register::{Register, Swapped, Version};
@@ -23,6 +23,15 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Told of a request that will be repeated: its key, why, and after which pause.
 pub type OnRetry = Arc<dyn Fn(&str, &Error, Duration) + Send + Sync>;
+
+/// What changes of a control object wrote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Bytes of the object as it was last sent.
+    pub size: u64,
+    /// Bytes sent in all, repeats included.
+    pub sent: u64,
+}
 
 /// What a holder needs.
 #[derive(Clone)]
@@ -42,8 +51,7 @@ pub(super) struct Writer {
     worker: String,
     changes: u64,
     seed: u64,
-    /// Bytes of control objects sent.
-    sent_bytes: u64,
+    written: Written,
 }
 
 /// A state of the control object and the version it is.
@@ -53,7 +61,7 @@ impl Writer {
     pub(super) fn new(register: Register, options: HolderOptions) -> Result<Self> {
         let worker = format!("{:032x}", u128::from_be_bytes(draw(&*options.chance)?));
         let seed = u64::from_be_bytes(draw(&*options.chance)?);
-        Ok(Self { register, options, worker, changes: 0, seed, sent_bytes: 0 })
+        Ok(Self { register, options, worker, changes: 0, seed, written: Written::default() })
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -64,9 +72,10 @@ impl Writer {
         self.register.form()
     }
 
-    /// Bytes of control objects sent since the last call.
-    pub(super) fn take_sent_bytes(&mut self) -> u64 {
-        std::mem::take(&mut self.sent_bytes)
+    /// What was written since the last call.
+    pub(super) fn take_written(&mut self) -> Written {
+        let sent = std::mem::take(&mut self.written.sent);
+        Written { sent, ..self.written }
     }
 
     /// Who we are, with a fresh random recording uid.
@@ -95,24 +104,27 @@ impl Writer {
     /// Writes the seal of the current generation of `state`.
     pub(super) async fn seal(&self, state: &ControlObject, patience: Option<Duration>) -> Result<SealName> {
         let seal = Seal::of(state);
-        let (key, text) = (self.register.key(&seal.name()), seal.encode());
+        let text = seal.encode();
+        let (plain, sha256) = (self.register.key(&seal.name()), Sha256::of(&text));
+        let mut key = plain.clone();
         let store = self.register.store();
         let mut backoff = Backoff::new(self.seed);
         let give_up = self.give_up(patience);
-        let created = loop {
+        loop {
             match store.put_new(&key, vec![text.clone()], ObjectKind::Control).await {
-                Ok(created) => break created,
+                Ok(Created::Stored) => {
+                    let generation = state.generation;
+                    return Ok(SealName { generation, key, sha256, unknown: Map::new() });
+                }
+                // Another program's rendering of the same state, whose claim came to nothing.
+                Ok(Created::AlreadyThere) if key == plain => {
+                    key = self.register.key(&seal.name_by_hash(sha256));
+                }
+                Ok(Created::AlreadyThere) => {
+                    let message = format!("{key} in {store} is not the seal of the state that was read");
+                    return Err(Error::new(ErrorKind::Malformed, message));
+                }
                 Err(error) => self.pause(&key, error, &mut backoff, give_up).await?,
-            }
-        };
-        match created {
-            Created::Stored => {
-                let (generation, sha256) = (state.generation, Sha256::of(&text));
-                Ok(SealName { generation, key, sha256, unknown: Map::new() })
-            }
-            Created::AlreadyThere => {
-                let message = format!("{key} in {store} is not the seal of the state that was read");
-                Err(Error::new(ErrorKind::Malformed, message))
             }
         }
     }
@@ -125,17 +137,18 @@ impl Writer {
         patience: Option<Duration>,
     ) -> Result<Result<Version, Option<Found>>> {
         let give_up = self.give_up(patience);
-        let mut change = Change::new(base.map(|(state, _)| state), proposal);
+        let mut change = Change::new(base, proposal);
         let mut backoff = Backoff::new(self.seed ^ proposal.counter);
         let key = self.register.to_string();
-        let mut trouble = None;
+        let (mut trouble, mut unreadable) = (None, 0);
         loop {
             let heard = match change.next() {
                 Next::Won(version) => return Ok(Ok(version)),
                 Next::Lost(found) => return Ok(Err(found)),
-                Next::Swap(body) => {
-                    self.sent_bytes += body.len() as u64;
-                    match self.register.swap(base.map(|(_, version)| version), body).await {
+                Next::Swap(on, body) => {
+                    self.written.size = body.len() as u64;
+                    self.written.sent += self.written.size;
+                    match self.register.swap(on.as_ref(), body).await {
                         Ok(Swapped::Won(version)) => Heard::Swapped(version),
                         Ok(Swapped::Refused(error) | Swapped::Undecided(error)) | Err(error) => {
                             debug!(error = %error.report(), "a swap needs a look");
@@ -146,8 +159,12 @@ impl Writer {
                 }
                 Next::Read => match self.read().await {
                     Ok(found) => Heard::Found(found),
-                    Err(error) if error.kind() == ErrorKind::Malformed => return Err(error),
                     Err(error) => {
+                        // Somebody's maintenance page is no document either, and passes.
+                        unreadable += u8::from(error.kind() == ErrorKind::Malformed);
+                        if unreadable > ABSENCES {
+                            return Err(error);
+                        }
                         trouble = Some(error);
                         Heard::NotRead
                     }
@@ -169,18 +186,25 @@ impl Writer {
         Ok(Some(Box::new((self.register.decode(&text)?, version))))
     }
 
-    /// Reads, waiting for a store that does not serve; with a limit, no longer than that.
+    /// Reads, waiting for a store that does not serve; with a limit, no longer than that. Without one, media
+    /// hangs on the answer: an object that is gone or unreadable is looked at several times.
     pub(super) async fn read_patiently(&self, patience: Option<Duration>) -> Result<Option<Found>> {
         let give_up = self.give_up(patience);
         let mut backoff = Backoff::new(self.seed);
+        let mut oddities = 0;
         loop {
-            match self.read().await {
-                Err(error) if error.kind() == ErrorKind::Malformed => return Err(error),
-                Err(error) => {
-                    self.pause(&self.register.to_string(), error, &mut backoff, give_up).await?;
+            let read = self.read().await;
+            let odd = matches!(&read, Ok(None)) || is_malformed(&read);
+            let again = odd && patience.is_none() && oddities < ABSENCES;
+            oddities += u8::from(odd);
+            let error = match read {
+                Ok(_) if again => {
+                    Error::new(ErrorKind::Unavailable, format!("{} is not to be found", self.register))
                 }
+                Err(error) if again || error.kind() != ErrorKind::Malformed => error,
                 found => return found,
-            }
+            };
+            self.pause(&self.register.to_string(), error, &mut backoff, give_up).await?;
         }
     }
 
@@ -217,4 +241,8 @@ impl Writer {
         self.options.clock.sleep(pause).await;
         Ok(())
     }
+}
+
+fn is_malformed<T>(read: &Result<T>) -> bool {
+    read.as_ref().is_err_and(|error| error.kind() == ErrorKind::Malformed)
 }

@@ -61,7 +61,7 @@ pub enum Event {
         /// All counts since the begin.
         notes: Notes,
     },
-    /// Nothing more will be stored; what is complete stays in the spool.
+    /// Not everything will be stored, or nothing more; what is missing stays in the spool.
     Failed {
         /// What to do, as [`ErrorKind::as_str`](crate::ErrorKind::as_str) says it: `fenced` where another worker
         /// has the recording.

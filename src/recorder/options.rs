@@ -38,7 +38,7 @@ pub struct Options {
     pub limits: Limits,
     /// Segments of an output that may wait in the spool; then writing waits too.
     pub max_waiting_segments: usize,
-    /// How long stopping waits for a store that does not serve.
+    /// How long stopping waits for a store that does not serve, from its last answer on.
     pub stop_patience: Duration,
     /// A recording that another worker claimed less than this ago is not taken over: of several who are told
     /// to at the same time, one is to have it. Zero for callers who know better.

@@ -11,7 +11,7 @@ use super::options::{Options, OutputSpec, Spool};
 use super::output::Output;
 use super::summary::{OutputSummary, Summary};
 use crate::clock::draw;
-use crate::continuity::{Claim, Holder, HolderOptions, Recordings, probe};
+use crate::continuity::{Claim, Holder, HolderOptions, Phase, Recordings, probe};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Generation, OutputName, RecordingId, Sid};
 use crate::media::Container;
@@ -259,7 +259,7 @@ impl Recorder {
         let finished = self.session.driver.finish(ending).await;
         self.session.spool.remove_if_empty().await;
         self.session.events.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let summary = self.summary(&outputs, &finished).await;
+        let summary = self.summary(&outputs, &finished, ending).await;
         match (finished.failure, failure) {
             (Some(error), _) => Err(self.incomplete(&summary, error.kind(), &error)),
             (None, Some(error)) => Err(self.incomplete(&summary, ErrorKind::DataLoss, &error)),
@@ -267,7 +267,7 @@ impl Recorder {
         }
     }
 
-    async fn summary(&self, outputs: &[Output], finished: &Finished) -> Summary {
+    async fn summary(&self, outputs: &[Output], finished: &Finished, ending: Ending) -> Summary {
         let mut summaries = Vec::new();
         for (output, finished) in outputs.iter().zip(&finished.outputs) {
             summaries.push(OutputSummary {
@@ -286,6 +286,7 @@ impl Recorder {
         Summary {
             sid: id.sid.to_string(),
             cname: id.cname.to_string(),
+            phase: if ending == Ending::Stop { Phase::Stopped } else { Phase::Orphaned },
             generation: self.generation().get(),
             uid: self.uid(),
             outputs: summaries,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::continuity::Phase;
 use crate::ts::Notes;
 
 /// The recording at its end.
@@ -11,6 +12,8 @@ pub struct Summary {
     pub sid: String,
     /// Channel name.
     pub cname: String,
+    /// How it was left: `Stopped`, or `Orphaned` and open for another worker.
+    pub phase: Phase,
     /// This worker's turn at the recording, from 0.
     pub generation: u8,
     /// The random recording uid of this turn.

@@ -1,8 +1,9 @@
 //! The handle on an upload: what goes in, what is told, and how it ends.
 //!
 //! What the store does not take now is tried again, with growing pauses, for as long as the recording runs;
-//! after [`Driver::finish`] for a bounded time. What it refuses for good ends the uploading, and so does the
-//! loss of the recording to another worker; the files stay in the spool.
+//! after [`Driver::finish`] for a bounded time. A first segment that it refuses for good ends the uploading, for
+//! that is a mistake and no outage, and so does the loss of the recording to another worker; the files stay
+//! in the spool.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -68,7 +69,7 @@ pub enum Notice {
         /// It shows the end.
         ended: bool,
     },
-    /// Not everything will be stored, or another worker has the recording.
+    /// Not everything will be stored; where another worker has the recording, nothing more.
     Failed(Arc<Error>),
     /// The store did not take something; it is tried again after a pause.
     Retrying {
@@ -94,7 +95,7 @@ pub struct DriverOptions {
     pub prefix: Prefix,
     /// Where the texts of playlists are kept.
     pub spool: SpoolFolder,
-    /// How long [`Driver::finish`] waits for a store that does not serve.
+    /// How long [`Driver::finish`] waits for a store that does not serve, from its last answer on.
     pub patience: Duration,
 }
 

@@ -13,6 +13,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::budget::Budget;
+use crate::continuity::{Form, Written};
 
 /// Some stores take one write a second of the same key.
 const COMMIT_PACE: Duration = Duration::from_secs(1);
@@ -23,6 +24,10 @@ const PACED_BYTES: u64 = 16 * 1024;
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// Unpublished entries of all outputs together may weigh this: they stand in the control object.
 const MOST_UNPUBLISHED: u64 = 64 * 1024;
+
+/// Nothing more is committed while the store refuses playlists and so much is unpublished: the control object
+/// would become too large to read.
+const MOST_UNCONFIRMED: u64 = 1024 * 1024;
 
 /// What may be under way at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +66,9 @@ enum State {
 enum Ending {
     No,
     /// Nothing more will be sealed.
-    Asked,
+    Asked {
+        with_end: bool,
+    },
     Closing,
     Closed {
         /// Playlists get their end.
@@ -86,18 +93,22 @@ struct Output {
     /// It shows the end.
     shown_end: bool,
     publishing: bool,
-    /// What the store's playlist is known to list.
+    /// What the store's playlist is known to list, and the length of its text.
     published: u64,
+    published_text: u64,
     /// Since when something committed is not shown.
     waiting_since: Option<Duration>,
     /// A segment is lost; nothing from it on can be committed.
     cut_off: bool,
+    /// The playlist's text is lost; it cannot be published any more.
+    mute: bool,
 }
 
 /// The state of all uploads of a recording.
 #[derive(Debug)]
 pub(super) struct Plan {
     limits: Limits,
+    form: Form,
     outputs: Vec<Output>,
     under_way: usize,
     under_way_bytes: u64,
@@ -105,22 +116,25 @@ pub(super) struct Plan {
     ready_bytes: u64,
     sent_bytes: u64,
     committing: bool,
-    /// When the next commit may be sent.
+    /// When the last commit was made, and when the next one may be sent.
+    last_commit: Option<Duration>,
     next_commit: Duration,
     budget: Budget,
     ending: Ending,
 }
 
 impl Plan {
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, form: Form) -> Self {
         Self {
             limits,
+            form,
             outputs: Vec::new(),
             under_way: 0,
             under_way_bytes: 0,
             ready_bytes: 0,
             sent_bytes: 0,
             committing: false,
+            last_commit: None,
             next_commit: Duration::ZERO,
             budget: Budget::default(),
             ending: Ending::No,
@@ -171,6 +185,14 @@ impl Plan {
         }
     }
 
+    /// An output's playlist cannot be published any more; its segments are committed all the same.
+    pub fn muted(&mut self, output: usize) {
+        if let Some(output) = self.outputs.get_mut(output) {
+            (output.mute, output.publishing) = (true, false);
+            output.waiting_since = None;
+        }
+    }
+
     /// What the commit just begun covers: of each output, these places.
     pub fn batch(&self) -> Vec<Range<u64>> {
         self.outputs.iter().map(|output| output.committed..output.sent).collect()
@@ -181,21 +203,27 @@ impl Plan {
         self.outputs.get(output).map_or(0, |output| output.published)
     }
 
-    /// The commit under way was made, with so many bytes for the control object; the playlists' texts have
-    /// these lengths now.
-    pub fn committed(&mut self, now: Duration, control_bytes: u64, texts: impl IntoIterator<Item = u64>) {
+    /// The commit under way was made, with `sent` bytes in all its tries for a control object of `size`
+    /// bytes; the playlists' texts have these lengths now.
+    pub fn committed(
+        &mut self,
+        now: Duration,
+        Written { size, sent }: Written,
+        texts: impl IntoIterator<Item = u64>,
+    ) {
         self.committing = false;
         // From its end on: the store is to see them that far apart, however long one took.
-        let pace = COMMIT_PACE
-            .saturating_mul(1 + u32::try_from(control_bytes / PACED_BYTES).unwrap_or(u32::MAX - 1));
-        self.next_commit = now + pace;
+        let pace = COMMIT_PACE.saturating_mul(1 + u32::try_from(size / PACED_BYTES).unwrap_or(u32::MAX - 1));
+        (self.last_commit, self.next_commit) = (Some(now), now + pace);
         self.budget.earn(std::mem::take(&mut self.sent_bytes));
-        self.budget.spend(control_bytes);
+        self.budget.spend(sent);
         for (output, text) in self.outputs.iter_mut().zip(texts) {
             if output.sent > output.committed {
                 output.committed = output.sent;
                 output.text = text;
-                output.waiting_since.get_or_insert(now);
+                if !output.mute {
+                    output.waiting_since.get_or_insert(now);
+                }
             }
         }
     }
@@ -204,13 +232,14 @@ impl Plan {
     pub fn published(&mut self, output: usize) {
         if let Some(output) = self.outputs.get_mut(output) {
             output.publishing = false;
-            output.published = output.shown;
+            (output.published, output.published_text) = (output.shown, output.shown_text);
         }
     }
 
-    /// No more segments will be sealed; when all are committed, the recording is closed.
-    pub fn end(&mut self) {
-        self.ending = Ending::Asked;
+    /// No more segments will be sealed; when all are committed, the recording is closed. Without an end for
+    /// the playlists these are published before: afterwards another worker may claim it at once.
+    pub fn end(&mut self, with_end: bool) {
+        self.ending = Ending::Asked { with_end };
     }
 
     /// The recording is closed.
@@ -223,7 +252,7 @@ impl Plan {
         let Ending::Closed { with_end } = self.ending else { return false };
         let done = |output: &Output| {
             let shown = output.shown == output.committed && (output.shown_end || !with_end);
-            !output.publishing && (output.committed == 0 || shown)
+            !output.publishing && (output.committed == 0 || output.mute || shown)
         };
         self.outputs.iter().all(done)
     }
@@ -235,24 +264,49 @@ impl Plan {
 
     /// When there may be something to do though nothing more was told; `None` if never.
     pub fn wake(&self) -> Option<Duration> {
-        let commit = (self.has_ready() && !self.committing).then_some(self.next_commit);
+        let commit = self.may_commit().then_some(self.commit_due());
+        let close = self.may_close().then_some(self.close_due());
         let waiting = self.outputs.iter().filter(|output| !output.publishing);
         let listing = waiting.filter_map(|output| output.waiting_since).min();
-        commit.into_iter().chain(listing.map(|since| since + LONGEST_WAIT)).min()
+        commit.into_iter().chain(close).chain(listing.map(|since| since + LONGEST_WAIT)).min()
     }
 
     /// The next thing to do; it counts as begun. `None` until something else is told, or until
     /// [`wake`](Self::wake).
     pub fn step(&mut self, now: Duration) -> Option<Step> {
-        self.commit(now).or_else(|| self.close()).or_else(|| self.publish(now)).or_else(|| self.store())
+        self.commit(now).or_else(|| self.close(now)).or_else(|| self.publish(now)).or_else(|| self.store())
     }
 
     fn has_ready(&self) -> bool {
         self.outputs.iter().any(|output| output.ready > output.sent)
     }
 
+    fn may_commit(&self) -> bool {
+        let texts = self.outputs.iter().filter(|output| !output.mute);
+        let unconfirmed: u64 = texts.map(|output| output.text - output.published_text).sum();
+        self.has_ready() && !self.committing && unconfirmed < MOST_UNCONFIRMED
+    }
+
+    /// A second after the last commit.
+    fn paced(&self) -> Duration {
+        self.last_commit.map_or(Duration::ZERO, |last| last + COMMIT_PACE)
+    }
+
+    /// When the recording may be closed: where that writes the key of the last commit, at its pace.
+    fn close_due(&self) -> Duration {
+        if self.form == Form::Update { self.paced() } else { Duration::ZERO }
+    }
+
+    fn commit_due(&self) -> Duration {
+        match self.ending {
+            Ending::No => self.next_commit,
+            // At the end nobody waits longer than a store needs.
+            _ => self.next_commit.min(self.paced()),
+        }
+    }
+
     fn commit(&mut self, now: Duration) -> Option<Step> {
-        if self.committing || now < self.next_commit || !self.has_ready() {
+        if now < self.commit_due() || !self.may_commit() {
             return None;
         }
         self.committing = true;
@@ -261,25 +315,42 @@ impl Plan {
         Some(Step::Commit)
     }
 
-    fn close(&mut self) -> Option<Step> {
-        let all_committed = |output: &Output| output.queue.is_empty() && output.committed == output.ready;
-        let now = self.ending == Ending::Asked && self.outputs.iter().all(all_committed);
-        now.then(|| {
+    fn close(&mut self, now: Duration) -> Option<Step> {
+        let due = now >= self.close_due() && self.may_close();
+        due.then(|| {
             self.ending = Ending::Closing;
             Step::Close
         })
     }
 
+    fn may_close(&self) -> bool {
+        let Ending::Asked { with_end } = self.ending else { return false };
+        let shown = |output: &Output| {
+            with_end || output.mute || output.shown == output.committed && !output.publishing
+        };
+        self.all_committed() && self.outputs.iter().all(shown)
+    }
+
+    fn all_committed(&self) -> bool {
+        self.outputs.iter().all(|output| output.queue.is_empty() && output.committed == output.ready)
+    }
+
     fn publish(&mut self, now: Duration) -> Option<Step> {
-        let closed = matches!(self.ending, Ending::Closed { .. });
+        let closed = match self.ending {
+            Ending::Closed { .. } => true,
+            Ending::Asked { with_end: false } => self.all_committed(),
+            _ => false,
+        };
         let with_end = self.ending == Ending::Closed { with_end: true };
-        let unpublished: u64 = self.outputs.iter().map(|output| output.text - output.shown_text).sum();
+        let texts = self.outputs.iter().filter(|output| !output.mute);
+        let unpublished: u64 = texts.map(|output| output.text - output.shown_text).sum();
         let due = |output: &Output, budget: &Budget| {
             let news = output.committed > output.shown;
             let last = closed && (news || with_end && !output.shown_end);
             let waited = output.waiting_since.is_some_and(|since| now >= since + LONGEST_WAIT);
             let pressing = output.shown == 0 || waited || unpublished >= MOST_UNPUBLISHED;
             !output.publishing
+                && !output.mute
                 && output.committed > 0
                 && (last || news && !closed && (pressing || budget.allows(output.text)))
         };

@@ -11,7 +11,7 @@ fn later(seconds: u64) -> Duration {
 }
 
 fn plan(limits: Limits, outputs: usize) -> Plan {
-    let mut plan = Plan::new(limits);
+    let mut plan = Plan::new(limits, Form::Numbered);
     (0..outputs).for_each(|_| plan.add_output());
     plan
 }
@@ -22,6 +22,10 @@ fn steps(plan: &mut Plan, now: Duration) -> Vec<Step> {
 
 fn store(output: usize, place: u64) -> Step {
     Step::Store { output, place }
+}
+
+fn written(size: u64) -> Written {
+    Written { size, sent: size }
 }
 
 const PUBLISH: Step = Step::Publish { output: 0 };
@@ -39,15 +43,15 @@ fn a_segment_is_committed_after_those_before_it_and_then_published() {
     plan.stored(0, 2);
     assert_eq!(steps(&mut plan, later(5)), [], "one commit at a time");
     assert_eq!(plan.batch().first(), Some(&(0..2)), "a batch is frozen when it is sent");
-    plan.committed(later(5), 100, [1000]);
+    plan.committed(later(5), written(100), [1000]);
     assert_eq!(steps(&mut plan, later(5)), [PUBLISH], "a second after the answer at the earliest");
     assert_eq!(steps(&mut plan, later(6)), [Step::Commit]);
-    plan.committed(later(6), 100, [1500]);
+    plan.committed(later(6), written(100), [1500]);
     assert_eq!(steps(&mut plan, later(6)), [], "one publication at a time");
     plan.published(0);
     assert_eq!(plan.published_segments(0), 2);
     assert_eq!(steps(&mut plan, later(6)), [PUBLISH]);
-    plan.end();
+    plan.end(true);
     assert_eq!(steps(&mut plan, later(6)), [Step::Close]);
     plan.closed(true);
     assert_eq!(steps(&mut plan, later(6)), []);
@@ -68,7 +72,7 @@ fn there_is_one_commit_a_second_for_all_outputs() {
     steps(&mut plan, NOW);
     plan.stored(0, 0);
     assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
-    plan.committed(NOW, 100, [500, 0]);
+    plan.committed(NOW, written(100), [500, 0]);
     plan.stored(1, 0);
     let soon = NOW + Duration::from_millis(999);
     assert_eq!(steps(&mut plan, soon), [PUBLISH]);
@@ -81,13 +85,81 @@ fn there_is_one_commit_a_second_for_all_outputs() {
 }
 
 #[test]
+fn one_key_is_written_once_a_second_at_the_end_too() {
+    let mut plan = Plan::new(Limits::default(), Form::Update);
+    plan.add_output();
+    plan.sealed(0, 10);
+    steps(&mut plan, NOW);
+    plan.stored(0, 0);
+    plan.end(true);
+    assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
+    plan.committed(NOW, written(62_000), [500]);
+    assert_eq!(steps(&mut plan, NOW), [PUBLISH]);
+    assert_eq!(plan.wake(), Some(later(1)));
+    assert_eq!(steps(&mut plan, later(1)), [Step::Close]);
+}
+
+#[test]
+fn repeats_of_a_commit_do_not_slow_the_next_one() {
+    let mut plan = plan(Limits::default(), 1);
+    plan.sealed(0, 10);
+    steps(&mut plan, NOW);
+    plan.stored(0, 0);
+    steps(&mut plan, NOW);
+    plan.committed(NOW, Written { size: 4_000, sent: 40_000_000 }, [500]);
+    plan.sealed(0, 10);
+    steps(&mut plan, NOW);
+    plan.stored(0, 1);
+    assert_eq!(plan.wake(), Some(later(1)));
+}
+
+#[test]
+fn a_playlist_whose_text_is_lost_holds_nothing_back() {
+    let mut plan = plan(Limits::default(), 1);
+    plan.sealed(0, 10);
+    steps(&mut plan, NOW);
+    plan.stored(0, 0);
+    steps(&mut plan, NOW);
+    plan.committed(NOW, written(100), [500]);
+    assert_eq!(steps(&mut plan, NOW), [PUBLISH]);
+    plan.muted(0);
+    plan.sealed(0, 10);
+    steps(&mut plan, NOW);
+    plan.stored(0, 1);
+    assert_eq!(steps(&mut plan, later(1)), [Step::Commit]);
+    plan.committed(later(1), written(100), [2 << 20]);
+    assert_eq!(plan.wake(), None);
+    plan.end(true);
+    assert_eq!(steps(&mut plan, later(1)), [Step::Close]);
+    plan.closed(true);
+    assert!(plan.is_done());
+}
+
+#[test]
+fn a_store_that_takes_no_playlist_is_not_asked_to_hold_it_all_in_the_control_object() {
+    let mut plan = plan(Limits::default(), 1);
+    assert_eq!(commit_one(&mut plan, 0, 10, 500, NOW), [PUBLISH]);
+    plan.sealed(0, 10);
+    steps(&mut plan, later(15));
+    plan.stored(0, 1);
+    assert_eq!(steps(&mut plan, later(15)), [Step::Commit]);
+    plan.committed(later(15), written(100), [1 << 20]);
+    plan.sealed(0, 10);
+    steps(&mut plan, later(30));
+    plan.stored(0, 2);
+    assert_eq!((steps(&mut plan, later(30)), plan.wake()), (vec![], None));
+    plan.published(0);
+    assert_eq!(steps(&mut plan, later(30)), [Step::Commit, PUBLISH]);
+}
+
+#[test]
 fn a_large_control_object_is_sent_less_often() {
     let mut plan = plan(Limits::default(), 1);
     plan.sealed(0, 10);
     steps(&mut plan, NOW);
     plan.stored(0, 0);
     assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
-    plan.committed(NOW, 62_000, [500]);
+    plan.committed(NOW, written(62_000), [500]);
     plan.sealed(0, 10);
     steps(&mut plan, NOW);
     plan.stored(0, 1);
@@ -97,16 +169,17 @@ fn a_large_control_object_is_sent_less_often() {
 }
 
 #[test]
-fn an_orphan_gets_no_end() {
+fn an_orphan_gets_no_end_and_is_published_before_it_is_left() {
     let mut plan = plan(Limits::default(), 1);
     plan.sealed(0, 10);
     steps(&mut plan, NOW);
     plan.stored(0, 0);
-    plan.end();
+    plan.end(false);
     assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
-    plan.committed(NOW, 100, [500]);
-    assert_eq!(steps(&mut plan, NOW), [Step::Close, PUBLISH]);
+    plan.committed(NOW, written(100), [500]);
+    assert_eq!(steps(&mut plan, NOW), [PUBLISH], "afterwards it may be somebody else's");
     plan.published(0);
+    assert_eq!(steps(&mut plan, NOW), [Step::Close]);
     plan.closed(false);
     assert_eq!(steps(&mut plan, NOW), []);
     assert!(plan.is_done() && !plan.shows_end(0));
@@ -115,7 +188,7 @@ fn an_orphan_gets_no_end() {
 #[test]
 fn a_recording_without_a_segment_is_closed_and_nothing_published() {
     let mut plan = plan(Limits::default(), 1);
-    plan.end();
+    plan.end(true);
     assert_eq!(steps(&mut plan, NOW), [Step::Close]);
     assert!(!plan.is_done());
     plan.closed(true);
@@ -128,7 +201,7 @@ fn commit_one(plan: &mut Plan, place: u64, media: u64, text: u64, now: Duration)
     assert_eq!(steps(plan, now), [store(0, place)]);
     plan.stored(0, place);
     assert_eq!(steps(plan, now), [Step::Commit]);
-    plan.committed(now, 0, [text]);
+    plan.committed(now, written(0), [text]);
     steps(plan, now)
 }
 
@@ -162,7 +235,7 @@ fn the_output_with_the_most_to_say_is_published_first() {
             plan.stored(output, place);
         }
         assert_eq!(plan.step(now), Some(Step::Commit));
-        plan.committed(now, 0, texts);
+        plan.committed(now, written(0), texts);
     };
     commit(&mut plan, NOW, [2 << 20; 3]);
     let publish = |output| Step::Publish { output };
@@ -193,10 +266,10 @@ fn a_lost_segment_ends_its_output_before_it() {
     plan.stored(0, 3);
     assert_eq!(steps(&mut plan, NOW), [], "the first is still under way");
     plan.stored(0, 0);
-    plan.end();
+    plan.end(true);
     assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
     assert_eq!(plan.batch().first(), Some(&(0..1)));
-    plan.committed(NOW, 0, [500]);
+    plan.committed(NOW, written(0), [500]);
     assert_eq!(steps(&mut plan, NOW)[0], Step::Close);
     assert_eq!((plan.under_way, plan.under_way_bytes), (0, 0));
 }
@@ -219,7 +292,7 @@ proptest! {
             size_of.insert((output, sealed[output]), bytes);
             sealed[output] += 1;
         }
-        plan.end();
+        plan.end(true);
         let mut now = NOW;
         let (mut open, mut stored) = (Vec::new(), HashSet::new());
         let (mut committed, mut shown, mut last_commit) = ([0u64; 3], [0u64; 3], None);
@@ -264,7 +337,7 @@ proptest! {
                     for (output, places) in plan.batch().into_iter().enumerate() {
                         committed[output] = places.end;
                     }
-                    plan.committed(now, 300, committed.map(|count| 100 + 200 * count));
+                    plan.committed(now, written(300), committed.map(|count| 100 + 200 * count));
                 }
                 Step::Close => plan.closed(true),
                 Step::Publish { output } => plan.published(output),

@@ -5,8 +5,6 @@
 //! ours whose answer was lost. Anything else belongs to a stranger and is left alone. Where the registers
 //! are numbered the store has no conditional update, and a plain one must do.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use object_store::UpdateVersion;
 use tokio::sync::Mutex;
@@ -14,29 +12,17 @@ use tokio::sync::Mutex;
 use super::requests::Context;
 use crate::continuity::{Form, Holder};
 use crate::error::{Error, ErrorKind, Result};
-use crate::spool::SpoolFile;
 use crate::store::{Backoff, Condition, Conditional, Lane, ObjectKind};
-
-/// What is known of the playlist in the store.
-#[derive(Debug, Clone)]
-pub(super) enum Known {
-    /// We have not published it.
-    Nothing,
-    /// It is this version; `None` where the store does not tell.
-    Ours(Option<UpdateVersion>),
-}
 
 /// One publication.
 pub(super) struct Publication {
     pub key: String,
-    pub text: Arc<SpoolFile>,
-    /// So much of the text.
-    pub len: u64,
+    /// The text, and its end where it is to have one.
+    pub pieces: Vec<Bytes>,
     /// No earlier publication was shorter.
     pub least: u64,
-    /// What follows it: the end, or nothing.
-    pub end: Option<Bytes>,
-    pub known: Known,
+    /// What the store holds of ours; `None` before the first publication.
+    pub known: Option<UpdateVersion>,
 }
 
 /// What lies in the store, compared with what should.
@@ -54,24 +40,22 @@ impl Context {
     ///
     /// # Errors
     /// `Fenced` where the recording is no longer ours; `Conflict` where the playlist is a stranger's.
-    pub async fn publish(&self, holder: &Mutex<Holder>, publication: Publication) -> Result<Known> {
-        let Publication { key, text, len, least, end, mut known } = publication;
-        let mut pieces = text.read(len).await?;
-        pieces.extend(end);
-        let mut backoff = Backoff::new(self.options.seed ^ len);
+    pub async fn publish(&self, holder: &Mutex<Holder>, publication: Publication) -> Result<UpdateVersion> {
+        let Publication { key, pieces, least, mut known } = publication;
+        let mut backoff = Backoff::new(self.options.seed ^ least);
         loop {
             let form = {
                 let mut holder = holder.lock().await;
                 holder.ensure_current().await?;
                 holder.form()
             };
-            let error = match self.put(form, &key, &pieces, &known).await {
-                Ok(Conditional::Done(version)) => return Ok(Known::Ours(Some(version))),
+            let error = match self.put(form, &key, &pieces, known.as_ref()).await {
+                Ok(Conditional::Done(version)) => return Ok(version),
                 Ok(Conditional::Refused(error) | Conditional::Undecided(error)) => {
                     match self.look(&key, &pieces, least).await {
-                        Ok(Seen::Whole(version)) => return Ok(Known::Ours(Some(version))),
-                        Ok(Seen::Begin(version)) => known = Known::Ours(Some(version)),
-                        Ok(Seen::Nothing) => known = Known::Nothing,
+                        Ok(Seen::Whole(version)) => return Ok(version),
+                        Ok(Seen::Begin(version)) => known = Some(version),
+                        Ok(Seen::Nothing) => known = None,
                         Ok(Seen::Other) => return Err(self.foreign(&key)),
                         Err(_) => {}
                     }
@@ -83,12 +67,18 @@ impl Context {
         }
     }
 
-    async fn put(&self, form: Form, key: &str, pieces: &[Bytes], known: &Known) -> Result<Conditional> {
+    async fn put(
+        &self,
+        form: Form,
+        key: &str,
+        pieces: &[Bytes],
+        known: Option<&UpdateVersion>,
+    ) -> Result<Conditional> {
         let body = pieces.iter().cloned();
         let condition = match (form, known) {
-            (_, Known::Nothing) => Condition::Absent,
-            (Form::Update, Known::Ours(Some(version))) => Condition::Unchanged(version.clone()),
-            (Form::Numbered, _) | (_, Known::Ours(None)) => {
+            (_, None) => Condition::Absent,
+            (Form::Update, Some(version)) => Condition::Unchanged(version.clone()),
+            (Form::Numbered, Some(_)) => {
                 let put = self.store.put(key, body.collect(), ObjectKind::Playlist);
                 return put.await.map(Conditional::Done);
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing::debug;
 
 use super::driver::{DriverOptions, Notice};
+use crate::checksum::Crc64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::Container;
 use crate::naming::{NameKind, ObjectName, key};
@@ -54,7 +55,8 @@ impl Context {
         bytes: u64,
         proven: bool,
     ) -> Result<Created> {
-        let mut backoff = Backoff::new(self.options.seed);
+        // Of its own for each segment: with the same pauses they would all come back at once.
+        let mut backoff = Backoff::new(self.options.seed ^ u64::from(Crc64::of(key.as_bytes())));
         loop {
             let created = match file.path() {
                 Some(path) => self.store.put_file_new(key, path, kind).await,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use object_store::UpdateVersion;
 use serde_json::Map;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
@@ -12,9 +13,9 @@ use tracing::{Instrument, info, info_span};
 use super::driver::{Ending, Finished, FinishedOutput, Notice, SealedFile};
 use super::plan::{Plan, Step};
 use super::playlist_text::PlaylistText;
-use super::publish::{Known, Publication};
+use super::publish::Publication;
 use super::requests::Context;
-use crate::continuity::{Addition, Holder, TailEntry};
+use crate::continuity::{Addition, Holder, TailEntry, Written};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::Container;
 use crate::naming::{NameKind, ObjectName, key};
@@ -34,7 +35,8 @@ struct Output {
     text: PlaylistText,
     /// Length of the text with what is committed.
     committed_text: u64,
-    known: Known,
+    /// The playlist in the store, once it is ours.
+    known: Option<UpdateVersion>,
     /// Segments handed over.
     sealed: u64,
     /// Segments being stored, stored, or being committed, by their place.
@@ -54,12 +56,17 @@ enum Done {
         place: u64,
         error: Error,
     },
-    Committed(Result<u64>),
+    /// A playlist's text is not whole in the spool.
+    Unreadable {
+        output: usize,
+        error: Error,
+    },
+    Committed(Result<Written>),
     Closed(Result<Ending>),
     Published {
         output: usize,
         segments: u64,
-        outcome: Result<Known>,
+        outcome: Result<UpdateVersion>,
     },
 }
 
@@ -78,7 +85,7 @@ pub(super) struct Work {
 
 impl Work {
     pub fn new(context: Context, holder: Holder, failed: watch::Sender<Option<Arc<Error>>>) -> Self {
-        let plan = Plan::new(context.options.limits);
+        let plan = Plan::new(context.options.limits, holder.form());
         let holder = Arc::new(Mutex::new(holder));
         let (outputs, jobs) = (Vec::new(), JoinSet::new());
         Self { context, holder, plan, outputs, jobs, failed, aborted: false, ending: None }
@@ -102,7 +109,11 @@ impl Work {
                 // In a fixed order, so that the simulation can repeat a run.
                 biased;
                 Some(done) = self.jobs.join_next() => match done {
-                    Ok(done) => self.settle(done).await,
+                    Ok(done) => {
+                        self.settle(done).await;
+                        // The store serves: it has as long again.
+                        deadline = deadline.map(|_| clock.monotonic() + self.context.options.patience);
+                    }
                     // Called off by an earlier failure.
                     Err(died) if died.is_cancelled() => {}
                     Err(died) => {
@@ -116,7 +127,7 @@ impl Work {
                     Some(Command::Sealed { output, sealed }) => self.take(output, *sealed),
                     Some(Command::Finish(ending)) => {
                         self.ending = Some(ending);
-                        self.plan.end();
+                        self.plan.end(ending == Ending::Stop);
                         deadline = Some(clock.monotonic() + self.context.options.patience);
                     }
                     // Dropped without a stop: the same as a crash.
@@ -166,6 +177,10 @@ impl Work {
     }
 
     async fn add(&mut self, playlist: ObjectName, container: Container, header: Header) {
+        // Outputs are known by their number: after one that failed none is taken.
+        if self.aborted {
+            return;
+        }
         let options = &self.context.options;
         let text = PlaylistText::create(&options.spool, &playlist, &header, options.clock.clone()).await;
         match text {
@@ -177,7 +192,7 @@ impl Work {
                     header,
                     text,
                     committed_text: 0,
-                    known: Known::Nothing,
+                    known: None,
                     sealed: 0,
                     waiting: BTreeMap::new(),
                     finished: FinishedOutput::default(),
@@ -255,7 +270,7 @@ impl Work {
         let job = async move {
             let mut holder = holder.lock().await;
             let outcome = holder.commit(&additions).await;
-            Done::Committed(outcome.map(|()| holder.take_sent_bytes()))
+            Done::Committed(outcome.map(|()| holder.take_written()))
         };
         self.jobs.spawn(job.instrument(info_span!("commit")));
     }
@@ -280,14 +295,20 @@ impl Work {
         let segments = output.finished.segments;
         let publication = Publication {
             key: key(&self.context.options.prefix, &output.playlist),
-            text: Arc::clone(output.text.file()),
-            len: output.committed_text,
+            pieces: Vec::new(),
             least: output.text.least(),
-            end: ended.then(|| output.text.end()),
             known: output.known.clone(),
         };
+        let (file, len) = (Arc::clone(output.text.file()), output.committed_text);
+        let end = ended.then(|| output.text.end());
         let (context, holder) = (self.context.clone(), Arc::clone(&self.holder));
         let job = async move {
+            let mut pieces = match file.read(len).await {
+                Ok(pieces) => pieces,
+                Err(error) => return Done::Unreadable { output: index, error },
+            };
+            pieces.extend(end);
+            let publication = Publication { pieces, ..publication };
             let outcome = context.publish(&holder, publication).await;
             Done::Published { output: index, segments, outcome }
         };
@@ -306,12 +327,12 @@ impl Work {
                 }
                 self.plan.stored(index, place);
             }
-            Done::Committed(Ok(control_bytes)) => self.committed(control_bytes).await,
+            Done::Committed(Ok(written)) => self.committed(written).await,
             Done::Closed(Ok(ending)) => self.plan.closed(ending == Ending::Stop),
             Done::Published { output: index, segments, outcome: Ok(known) } => {
                 let ended = self.plan.shows_end(index);
                 if let Some(output) = self.outputs.get_mut(index) {
-                    output.known = known;
+                    output.known = Some(known);
                     output.finished.listed = segments;
                     output.finished.complete = ended && output.sealed == segments;
                     let playlist = output.playlist.clone();
@@ -319,13 +340,15 @@ impl Work {
                 }
                 self.plan.published(index);
             }
-            Done::Unwritten { output: index, place, error } => {
+            Done::Unreadable { output, error } => {
                 self.note(error);
-                self.plan.lost(index, place);
-                if let Some(output) = self.outputs.get_mut(index) {
-                    output.waiting.split_off(&place);
-                }
+                self.plan.muted(output);
             }
+            // The spool has lost the segment.
+            Done::Stored { output, place, name: Err(error) } if error.kind() == ErrorKind::NotFound => {
+                self.lose(output, place, error);
+            }
+            Done::Unwritten { output, place, error } => self.lose(output, place, error),
             Done::Stored { name: Err(error), .. }
             | Done::Committed(Err(error))
             | Done::Closed(Err(error))
@@ -333,8 +356,17 @@ impl Work {
         }
     }
 
+    /// A segment cannot be stored, nor any behind it be listed.
+    fn lose(&mut self, index: usize, place: u64, error: Error) {
+        self.note(error);
+        self.plan.lost(index, place);
+        if let Some(output) = self.outputs.get_mut(index) {
+            output.waiting.split_off(&place);
+        }
+    }
+
     /// What is committed need not be kept.
-    async fn committed(&mut self, control_bytes: u64) {
+    async fn committed(&mut self, written: Written) {
         for (output, places) in self.outputs.iter_mut().zip(self.plan.batch()) {
             if places.is_empty() {
                 continue;
@@ -352,7 +384,7 @@ impl Work {
             (self.context.notices)(Notice::Committed { playlist, segments });
         }
         let texts = self.outputs.iter().map(|output| output.committed_text);
-        self.plan.committed(self.context.options.clock.monotonic(), control_bytes, texts);
+        self.plan.committed(self.context.options.clock.monotonic(), written, texts);
     }
 }
 
