@@ -8,7 +8,8 @@ use tapeline::continuity::{ControlObject, OutputState, Phase, Seal, TailEntry};
 use tapeline::naming::{ObjectName, key};
 use tapeline::playlist::{Header, Renderer};
 
-use super::super::history::Millis;
+use super::super::history::{Millis, Request};
+use super::super::network::Operation;
 use super::{Check, Track, Version};
 
 const FOLDER: &str = ".tapeline/recordings/s1";
@@ -19,6 +20,19 @@ impl Check<'_> {
         match key.strip_prefix(FOLDER)? {
             ".json" => Some(0),
             rest => rest.strip_prefix('/')?.strip_suffix(".json")?.parse().ok(),
+        }
+    }
+
+    /// A change is repeated as it was, until it is made; one that has lost is not followed by another.
+    pub(super) fn change_is_settled(&mut self, at: Millis, worker: usize, request: &Request) {
+        let Operation::Put { key, body, .. } = &request.operation else { return };
+        if self.version_number(key).is_none() {
+            return;
+        }
+        let Some(before) = self.changes.insert(worker, body.clone()) else { return };
+        let made = |version: &Version| version.writer == worker && version.body == before;
+        if before != *body && !self.versions.iter().rev().any(made) {
+            self.wrong(at, format!("w{worker} sends another change before its last one is made"));
         }
     }
 
@@ -47,7 +61,7 @@ impl Check<'_> {
         for output in &state.outputs {
             self.output(at, generation, output);
         }
-        self.versions.push(Version { at, writer, state });
+        self.versions.push(Version { at, writer, body: body.clone(), state });
     }
 
     fn beginning(state: &ControlObject) -> Vec<String> {

@@ -7,6 +7,7 @@ mod reports;
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use tapeline::checksum::Crc64;
 use tapeline::continuity::{ControlObject, Form, TailEntry};
 use tapeline::naming::Prefix;
@@ -32,6 +33,7 @@ struct Written {
 struct Version {
     at: Millis,
     writer: usize,
+    body: Bytes,
     state: ControlObject,
 }
 
@@ -59,7 +61,9 @@ struct Check<'a> {
     respects_claims: bool,
     found: Vec<String>,
     objects: BTreeMap<String, Written>,
-    seals: BTreeMap<String, bytes::Bytes>,
+    seals: BTreeMap<String, Bytes>,
+    /// The change of the control object that each worker sent last.
+    changes: BTreeMap<usize, Bytes>,
     versions: Vec<Version>,
     /// Who has which generation.
     claimants: BTreeMap<u8, usize>,
@@ -81,6 +85,7 @@ pub fn check(outcome: &Outcome) -> Vec<String> {
         found: Vec::new(),
         objects: BTreeMap::new(),
         seals: BTreeMap::new(),
+        changes: BTreeMap::new(),
         versions: Vec::new(),
         claimants: BTreeMap::new(),
         tracks: BTreeMap::new(),
@@ -170,6 +175,7 @@ impl Check<'_> {
             self.wrong(at, format!("w{worker} has ended, and sends {:?}", request.operation));
         }
         self.playlist_in_time(at, worker, request);
+        self.change_is_settled(at, worker, request);
     }
 
     fn pace(&mut self) {
