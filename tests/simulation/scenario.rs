@@ -125,8 +125,20 @@ impl Scenario {
                 (at, Action::Launch(Launch::Resume, random.pick(&[1, 1, 2])))
             }));
         }
+        let mut weather = Self::weather(calm_at, random);
+        // A worker with something to publish is paused, loses its recording, and wakes up.
+        if random.permille(200) {
+            let at = random.between(5_000, calm_at);
+            let millis = random.between(10_000, 40_000);
+            let to = at + random.between(0, 4_000);
+            let outage = Outage { from: at - 3_000, to, worker: None, hangs: false, spares_control: true };
+            weather.outages.push(outage);
+            let launch = random.pick(&[Launch::Resume, Launch::StopForAnother]);
+            actions.push((at, Action::Pause { millis, suspended: random.permille(500), lossy: false }));
+            actions.push((random.between(to, at + millis), Action::Launch(launch, 1)));
+        }
         let actions = actions.into_iter().enumerate().map(|(index, (at, action))| ((at, index), action));
-        Self { setting, weather: Self::weather(calm_at, random), actions: actions.collect() }
+        Self { setting, weather, actions: actions.collect() }
     }
 
     fn setting(seed: u64, updates: bool, random: &mut Random) -> Setting {
@@ -181,6 +193,7 @@ impl Scenario {
                 to: from + random.pick(&[1_000, 5_000, 15_000, 45_000]),
                 worker,
                 hangs: random.permille(500),
+                spares_control: random.permille(300),
             }
         });
         let outages = outages.collect();

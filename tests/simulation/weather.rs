@@ -129,6 +129,8 @@ pub struct Outage {
     pub worker: Option<usize>,
     /// Requests get no answer at all.
     pub hangs: bool,
+    /// Control objects are served all the same: stores are throttled by parts.
+    pub spares_control: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -162,7 +164,9 @@ impl Weather {
             return smooth;
         }
         let outage = |outage: &&Outage| {
-            (outage.from..outage.to).contains(&now) && outage.worker.is_none_or(|only| only == worker)
+            (outage.from..outage.to).contains(&now)
+                && outage.worker.is_none_or(|only| only == worker)
+                && !(control && outage.spares_control)
         };
         if let Some(outage) = self.outages.iter().find(outage) {
             return Self::in_outage(outage, now, writes, random);
