@@ -294,6 +294,7 @@ fn nature(operation: &Operation) -> Nature {
         writes: mode.is_some(),
         conditional: mode.is_some_and(|mode| *mode != Mode::Overwrite),
         control: key.starts_with(".tapeline/recordings"),
+        playlist: key.ends_with(".m3u8"),
     }
 }
 

@@ -14,7 +14,7 @@ use tapeline::upload::Limits;
 
 use super::history::Millis;
 use super::random::Random;
-use super::weather::{Outage, Weather};
+use super::weather::{Outage, Part, Weather};
 
 /// What a worker is launched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +131,8 @@ impl Scenario {
             let at = random.between(5_000, calm_at);
             let millis = random.between(10_000, 40_000);
             let to = at + random.between(0, 4_000);
-            let outage = Outage { from: at - 3_000, to, worker: None, hangs: false, spares_control: true };
+            let part = random.pick(&[Part::AllButControl, Part::Playlists]);
+            let outage = Outage { from: at - 3_000, to, worker: None, hangs: false, part };
             weather.outages.push(outage);
             let launch = random.pick(&[Launch::Resume, Launch::StopForAnother]);
             actions.push((at, Action::Pause { millis, suspended: random.permille(500), lossy: false }));
@@ -193,7 +194,7 @@ impl Scenario {
                 to: from + random.pick(&[1_000, 5_000, 15_000, 45_000]),
                 worker,
                 hangs: random.permille(500),
-                spares_control: random.permille(300),
+                part: random.pick(&[Part::All, Part::All, Part::AllButControl, Part::Playlists]),
             }
         });
         let outages = outages.collect();

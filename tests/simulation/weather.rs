@@ -105,6 +105,25 @@ pub struct Nature {
     pub conditional: bool,
     /// Of a control object or a seal.
     pub control: bool,
+    pub playlist: bool,
+}
+
+/// What an outage holds of: stores are throttled by parts, and a proxy may mistreat one kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    All,
+    AllButControl,
+    Playlists,
+}
+
+impl Part {
+    fn holds(self, nature: Nature) -> bool {
+        match self {
+            Self::All => true,
+            Self::AllButControl => !nature.control,
+            Self::Playlists => nature.playlist,
+        }
+    }
 }
 
 /// What becomes of a request.
@@ -129,8 +148,7 @@ pub struct Outage {
     pub worker: Option<usize>,
     /// Requests get no answer at all.
     pub hangs: bool,
-    /// Control objects are served all the same: stores are throttled by parts.
-    pub spares_control: bool,
+    pub part: Part,
 }
 
 #[derive(Debug, Clone)]
@@ -149,7 +167,7 @@ pub struct Weather {
 
 impl Weather {
     pub fn fate(&self, now: Millis, worker: usize, nature: Nature, random: &mut Random) -> Fate {
-        let Nature { writes, conditional, control } = nature;
+        let Nature { writes, conditional, control, .. } = nature;
         let (low, high) = if now >= self.calm_at { (5, 30) } else { self.latency };
         let apply = now + random.between(low, high);
         let answer = apply + random.between(low, high);
@@ -166,7 +184,7 @@ impl Weather {
         let outage = |outage: &&Outage| {
             (outage.from..outage.to).contains(&now)
                 && outage.worker.is_none_or(|only| only == worker)
-                && !(control && outage.spares_control)
+                && outage.part.holds(nature)
         };
         if let Some(outage) = self.outages.iter().find(outage) {
             return Self::in_outage(outage, now, writes, random);
