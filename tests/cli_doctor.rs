@@ -77,7 +77,7 @@ async fn a_server_is_judged_as_it_behaves() {
     let (code, said, errors) = on(&server, &[]);
     assert_eq!(code, 2, "{said}{errors}");
     assert!(
-        said.contains("failed        stale update") && errors.contains("no longer has"),
+        said.contains("missing       stale update") && errors.contains("no longer has"),
         "{said}{errors}"
     );
 

@@ -252,7 +252,7 @@ fn assert_nothing_lost(ended: &Ended, root: &Path, spool: &Path) {
     let (stored, spooled) = (files(root), files(spool));
     let listed: Vec<String> =
         if stored.contains_key(KEY) { Recording::read(root, KEY).segments } else { Vec::new() };
-    let committed = committed_tail(root, KEY);
+    let committed = committed_tail(root.to_str().unwrap(), KEY);
     for event in ended.events_of("segment_stored") {
         let name = event["name"].as_str().unwrap();
         let bytes = event["bytes"].as_u64().unwrap();
@@ -317,7 +317,7 @@ fn a_store_that_fills_up_leaves_the_rest_in_the_spool() {
     let recording = Recording::read(disk.path(), KEY);
     assert!(recording.segments.len() >= 5 && !recording.playlist.ended);
     let mut held: BTreeSet<String> = recording.segments.into_iter().collect();
-    held.extend(committed_tail(disk.path(), KEY));
+    held.extend(committed_tail(disk.path().to_str().unwrap(), KEY));
     let segments = files(spool.path()).into_keys().filter(|path| path.ends_with(".ts"));
     held.extend(segments.filter_map(|path| Some(path.rsplit('/').next()?.to_owned())));
     assert_eq!(held.len(), 12, "{held:?}");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use tapeline::ErrorKind;
-use tapeline::continuity::{Form, Recordings};
+use tapeline::continuity::Recordings;
 use tapeline::naming::{ObjectName, decode_uri};
 use tapeline::playlist::{Playlist, check, parse};
 use tapeline::store::Store;
@@ -38,13 +38,13 @@ pub fn all_files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// The keys of the segments that are committed and that the playlist `key` in the folder `root` may not list
-/// yet.
-pub fn committed_tail(root: &Path, key: &str) -> Vec<String> {
+/// The keys of the segments that are committed and that the playlist `key` in a store may not list yet.
+pub fn committed_tail(store: &str, key: &str) -> Vec<String> {
     let name: ObjectName = key.parse().expect("a playlist at the top");
-    let store = Store::open(root.to_str().expect("a path in UTF-8")).expect("a folder");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let recordings = Recordings::new(&store, Form::Numbered);
+    let store = Store::open(store).expect("a store");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let opened = runtime.block_on(Recordings::open(&store)).expect("a store that can be read");
+    let Some(recordings) = opened else { return Vec::new() };
     let state = match runtime.block_on(recordings.read(&name.recording.sid)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
         state => state.expect("a control object"),
