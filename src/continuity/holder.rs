@@ -96,13 +96,13 @@ impl Holder {
     /// # Errors
     /// `Fenced`, naming epoch and holder. Waits as long as the store does not serve.
     pub async fn ensure_current(&mut self) -> Result<()> {
-        if self.writer.now().saturating_sub(self.fresh_from) < FRESH {
-            return Ok(());
+        // Again where the answer is no longer fresh: it may have waited for a worker that was paused.
+        while self.writer.now().saturating_sub(self.fresh_from) >= FRESH {
+            let asked = self.writer.now();
+            let found = self.writer.read_patiently(None).await?;
+            self.check(found.as_deref())?;
+            self.fresh_from = asked;
         }
-        let asked = self.writer.now();
-        let found = self.writer.read_patiently(None).await?;
-        self.check(found.as_deref())?;
-        self.fresh_from = asked;
         Ok(())
     }
 

@@ -194,7 +194,13 @@ impl Scenario {
                 to: from + random.pick(&[1_000, 5_000, 15_000, 45_000]),
                 worker,
                 hangs: random.permille(500),
-                part: random.pick(&[Part::All, Part::All, Part::AllButControl, Part::Playlists]),
+                part: random.pick(&[
+                    Part::All,
+                    Part::All,
+                    Part::Control,
+                    Part::AllButControl,
+                    Part::Playlists,
+                ]),
             }
         });
         let outages = outages.collect();

@@ -112,6 +112,7 @@ pub struct Nature {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     All,
+    Control,
     AllButControl,
     Playlists,
 }
@@ -120,6 +121,7 @@ impl Part {
     fn holds(self, nature: Nature) -> bool {
         match self {
             Self::All => true,
+            Self::Control => nature.control,
             Self::AllButControl => !nature.control,
             Self::Playlists => nature.playlist,
         }
