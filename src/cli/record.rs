@@ -203,7 +203,7 @@ struct Session {
     events: tokio::sync::broadcast::Receiver<crate::recorder::Event>,
     clock: SharedClock,
     output: Output,
-    /// Bytes have come.
+    /// Bytes were handed on.
     began: bool,
 }
 
@@ -237,7 +237,6 @@ impl Session {
             };
             silence = self.clock.sleep(self.silence);
             let Some(chunk) = chunk else { return Ok(Fed::ToTheEnd) };
-            self.began = true;
             progress.read(chunk.bytes.len());
             let mut bytes = chunk.bytes;
             while !bytes.is_empty() {
@@ -252,6 +251,7 @@ impl Session {
                     }
                     () = self.output.ready() => {}
                 }
+                self.began = true;
                 self.output.write_bytes_arrived(piece, chunk.arrived).await?;
                 self.show_events(progress);
                 if !self.keep_pace(signals, progress).await {
