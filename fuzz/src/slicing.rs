@@ -34,6 +34,8 @@ impl Setting {
         let target = tenths(self.target % 50 + 1);
         SlicingRules {
             target,
+            // For every other setting: the early end of a resumed recording's first segment.
+            first: (self.beyond_target % 2 == 1).then(|| tenths(self.target % 20 + 1)),
             max_length: target + tenths(self.beyond_target % 50),
             max_bytes: 1000 * (1 + u64::from(self.max_bytes)),
             interruption: tenths(self.interruption % 160 + 5),
@@ -45,6 +47,7 @@ impl Setting {
             rules: self.rules(),
             start: WallTime::from_millis(1_700_000_000_000),
             program: self.program.map(|number| u16::from(number % 4)),
+            clocks_used: 0,
         })
     }
 }
