@@ -150,7 +150,14 @@ impl Writer {
                     self.written.sent += self.written.size;
                     match self.register.swap(on.as_ref(), body).await {
                         Ok(Swapped::Won(version)) => Heard::Swapped(version),
-                        Ok(Swapped::Refused(error) | Swapped::Undecided(error)) | Err(error) => {
+                        Ok(Swapped::Refused(error)) => {
+                            debug!(error = %error.report(), "a swap was refused");
+                            // Told only where nothing is found that would be a reason: no conflict, then.
+                            let message = format!("the store refuses a change of {key}, and holds no other");
+                            trouble = Some(Error::new(ErrorKind::Unavailable, message).with_source(error));
+                            Heard::NotSwapped
+                        }
+                        Ok(Swapped::Undecided(error)) | Err(error) => {
                             debug!(error = %error.report(), "a swap needs a look");
                             trouble = Some(error);
                             Heard::NotSwapped
@@ -232,7 +239,7 @@ impl Writer {
         let pause = backoff.next_delay();
         if let Some(give_up) = give_up {
             // A person waits: what will not pass by itself is told at once.
-            let passing = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Conflict);
+            let passing = error.kind() == ErrorKind::Unavailable;
             if !passing || self.now() + pause > give_up {
                 return Err(error);
             }
