@@ -9,8 +9,9 @@ use tapeline::naming::{ObjectName, decode_uri};
 use tapeline::playlist::{Playlist, check, parse};
 use tapeline::store::Store;
 
-/// What is known of recordings beside what is recorded: it differs from run to run.
-const STATE: [&str; 2] = [".tapeline/recordings/", ".tapeline/store.json"];
+/// What is known of recordings and of the store beside what is recorded: it differs from run to run. An
+/// examination of the store that is cut off leaves its objects.
+const STATE: [&str; 3] = [".tapeline/recordings/", ".tapeline/store.json", ".tapeline/probe/"];
 
 /// Every file below a folder that holds media, in the store or in the spool, or a playlist: its path from
 /// there, and its bytes.
