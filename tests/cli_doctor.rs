@@ -4,8 +4,9 @@
 mod s3_double;
 
 use std::process::{Command, Output};
+use std::time::Duration;
 
-use s3_double::{Kept, Manners, S3Double, Trouble, When, Which};
+use s3_double::{Kept, Manners, S3Double, Throttled, Trouble, When, Which};
 use serde_json::Value;
 use tapeline::continuity::{Form, StoreForm};
 
@@ -115,4 +116,26 @@ async fn a_server_that_does_not_let_itself_be_judged_is_unavailable() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = doctor(&["s3://rec", "--endpoint", &format!("http://{closed}")]);
     assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_asks_for_less_is_left_alone_for_as_long_as_it_says() {
+    // Each 503 is heard: none is repeated inside a client.
+    let throttled = Manners { throttled: Throttled::First(u32::MAX), ..HONEST };
+    let server = S3Double::start(throttled).await;
+    let (code, said, errors) = on(&server, &[]);
+    assert_eq!((code, said.as_str()), (5, ""), "{errors}");
+    assert!(errors.contains("503 SlowDown"), "{errors}");
+    assert_eq!(server.take_requests(), vec![format!("GET {}", StoreForm::KEY); 4]);
+
+    let throttled = Manners { throttled: Throttled::First(2), retry_after: Some(1), ..HONEST };
+    let server = S3Double::start(throttled).await;
+    let (code, said, errors) = on(&server, &[]);
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    let requests = server.take_throttled();
+    for pair in requests.windows(2).take(2) {
+        let ((asked, throttled), (next, _)) = (pair[0], pair[1]);
+        assert!(throttled && next - asked >= Duration::from_secs(1), "{:?}", next - asked);
+    }
+    assert!(requests.iter().skip(2).all(|(_, throttled)| !throttled), "{requests:?}");
 }

@@ -36,6 +36,7 @@ const PURE_FILES: &[&str] = &[
     "continuity/status.rs",
     "continuity/tail.rs",
     "continuity/transitions.rs",
+    "store/rate.rs",
     "store/retry.rs",
     "upload/budget.rs",
     "upload/plan.rs",

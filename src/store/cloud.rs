@@ -1,11 +1,12 @@
 //! The clients of the cloud stores, with their timeouts.
 //!
-//! A store gets two. *Bulk* carries segments and playlists. An outer queue repeats what fails, so it
-//! repeats little itself (3 times, at most for 20 s), and it has no time limit of its own: the handle
+//! A store gets two. *Bulk* carries segments and playlists. It has no time limit of its own: the handle
 //! sets one for each request by the size of its body, which a limit of the client's could not. *Control*
-//! carries the small objects that workers contend for: no retry, because the retry of a conditional
-//! write that had succeeded looks like a lost race. The handle gives up on its requests after 2 s, or 30 s
-//! where the store is examined.
+//! carries the small objects that workers contend for, on connections of its own. The handle gives up on its
+//! requests after 2 s, or 30 s where the store is examined.
+//!
+//! Neither repeats anything. The retry of a conditional write that had succeeded looks like a lost race, and a
+//! 503 that a client repeats by itself is one that the store's [gate](super::gate) never hears of.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +17,12 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 #[cfg(feature = "gcp")]
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
-use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
+use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 
 use super::StoreOptions;
+use super::gate::Gate;
 use super::open::invalid;
+use super::retry_after::Listening;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The two clients of one store.
@@ -33,34 +36,37 @@ struct Manners {
     /// Limits of the HTTP client, in the notation of its configuration.
     limits: [(ClientConfigKey, &'static str); 2],
     retries: RetryConfig,
+    connector: Listening,
 }
 
 impl Manners {
-    fn bulk() -> Self {
-        Self {
-            limits: [(ClientConfigKey::ConnectTimeout, "5 seconds"), (ClientConfigKey::Timeout, "1 day")],
-            retries: retries(3, Duration::from_secs(20)),
-        }
+    fn bulk(gate: &Arc<Gate>) -> Self {
+        let limits = [(ClientConfigKey::ConnectTimeout, "5 seconds"), (ClientConfigKey::Timeout, "1 day")];
+        Self::new(limits, gate)
     }
 
-    fn control() -> Self {
-        Self {
-            limits: [(ClientConfigKey::ConnectTimeout, "2 seconds"), (ClientConfigKey::Timeout, "1 minute")],
-            retries: retries(0, Duration::ZERO),
-        }
+    fn control(gate: &Arc<Gate>) -> Self {
+        let limits = [(ClientConfigKey::ConnectTimeout, "2 seconds"), (ClientConfigKey::Timeout, "1 minute")];
+        Self::new(limits, gate)
+    }
+
+    fn new(limits: [(ClientConfigKey, &'static str); 2], gate: &Arc<Gate>) -> Self {
+        let retries = RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() };
+        Self { limits, retries, connector: Listening::new(Arc::clone(gate)) }
     }
 }
 
-fn retries(max_retries: usize, retry_timeout: Duration) -> RetryConfig {
-    let backoff = BackoffConfig { max_backoff: Duration::from_secs(5), ..BackoffConfig::default() };
-    RetryConfig { backoff, max_retries, retry_timeout }
-}
-
-/// The clients for a bucket; `None` if this build does not have that kind of store.
-pub(super) fn connect(scheme: &str, bucket: &str, options: &StoreOptions) -> Option<Result<Clients>> {
+/// The clients for a bucket; `None` if this build does not have that kind of store. What the server asks for by
+/// headers is told to the gate.
+pub(super) fn connect(
+    scheme: &str,
+    bucket: &str,
+    options: &StoreOptions,
+    gate: &Arc<Gate>,
+) -> Option<Result<Clients>> {
     let both = |build: fn(&str, &StoreOptions, Manners) -> Result<Arc<dyn ObjectStore>>| {
-        let bulk = build(bucket, options, Manners::bulk())?;
-        let control = build(bucket, options, Manners::control())?;
+        let bulk = build(bucket, options, Manners::bulk(gate))?;
+        let control = build(bucket, options, Manners::control(gate))?;
         Ok(Clients { bulk, control })
     };
     match scheme {
@@ -76,7 +82,10 @@ pub(super) fn connect(scheme: &str, bucket: &str, options: &StoreOptions) -> Opt
 
 #[cfg(feature = "aws")]
 fn s3(bucket: &str, options: &StoreOptions, manners: Manners) -> Result<Arc<dyn ObjectStore>> {
-    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(manners.retries);
+    let mut builder = AmazonS3Builder::from_env()
+        .with_bucket_name(bucket)
+        .with_retry(manners.retries)
+        .with_http_connector(manners.connector);
     for (key, value) in manners.limits {
         builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
     }
@@ -108,8 +117,10 @@ fn s3(bucket: &str, options: &StoreOptions, manners: Manners) -> Result<Arc<dyn 
 #[cfg(feature = "gcp")]
 fn google(bucket: &str, options: &StoreOptions, manners: Manners) -> Result<Arc<dyn ObjectStore>> {
     only_s3_has(options.unsigned_payload)?;
-    let mut builder =
-        GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(manners.retries);
+    let mut builder = GoogleCloudStorageBuilder::from_env()
+        .with_bucket_name(bucket)
+        .with_retry(manners.retries)
+        .with_http_connector(manners.connector);
     for (key, value) in manners.limits {
         builder = builder.with_config(GoogleConfigKey::Client(key), value);
     }
@@ -122,8 +133,10 @@ fn google(bucket: &str, options: &StoreOptions, manners: Manners) -> Result<Arc<
 #[cfg(feature = "azure")]
 fn azure(container: &str, options: &StoreOptions, manners: Manners) -> Result<Arc<dyn ObjectStore>> {
     only_s3_has(options.unsigned_payload)?;
-    let mut builder =
-        MicrosoftAzureBuilder::from_env().with_container_name(container).with_retry(manners.retries);
+    let mut builder = MicrosoftAzureBuilder::from_env()
+        .with_container_name(container)
+        .with_retry(manners.retries)
+        .with_http_connector(manners.connector);
     for (key, value) in manners.limits {
         builder = builder.with_config(AzureConfigKey::Client(key), value);
     }

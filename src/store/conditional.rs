@@ -1,7 +1,7 @@
 //! One conditional write, sent once, and what its answer tells.
 //!
-//! The answer alone never decides who won: a refusal may be the echo of our own write, which an inner
-//! repeat or the server carried out before, and silence may hide a success. The caller reads back
+//! The answer alone never decides who won: a refusal may be the echo of our own write, which an earlier
+//! try carried out, and silence may hide a success. The caller reads back
 //! ([`get_versioned`](Store::get_versioned)) and decides.
 
 use std::time::Duration;
@@ -11,18 +11,23 @@ use object_store::{GetOptions, PutMode, PutOptions, PutPayload, UpdateVersion};
 
 use super::ObjectKind;
 use super::fault::{classify, is_conflict, is_undecided};
-use super::handle::Store;
+use super::gate::Turn;
+use super::handle::{Body, Store};
 use crate::error::{Error, ErrorKind, Result};
 
-/// By which client a request goes, and how long it may take on a network.
+/// By which client a request goes, how long it may take on a network, and whether it waits while the store is
+/// throttled. No client repeats anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lane {
-    /// Segments and playlists: 30 s and what the body needs, a few repeats by the client itself.
+    /// Segments and playlists: 30 s and what the body needs. While the store is throttled, reads and
+    /// [`put_new`](Store::put_new) wait (but for [`ObjectKind::Control`]); they are repeated quickly a few times.
+    /// [`put`](Store::put) and [`put_if`](Store::put_if) go at once, and once: whoever writes a playlist has
+    /// just made sure that it may.
     Bulk,
-    /// Control objects: 2 s, never repeated by the client.
+    /// Control objects: 2 s, never waiting, never repeated.
     Control,
-    /// The examination of a store: 30 s, so that a slow server is not taken for a wrong one; never
-    /// repeated.
+    /// The examination of a store: 30 s, so that a slow server is not taken for a wrong one; never waiting,
+    /// never repeated.
     Probe,
 }
 
@@ -33,6 +38,15 @@ impl Lane {
             Self::Bulk => None,
             Self::Control => Some(Duration::from_secs(2)),
             Self::Probe => Some(Duration::from_secs(30)),
+        }
+    }
+
+    /// Reads of control objects do not wait while the store is throttled: a worker that was replaced must hear
+    /// of it.
+    pub(super) const fn turn(self) -> Turn {
+        match self {
+            Self::Bulk => Turn::Waits,
+            Self::Control | Self::Probe => Turn::AtOnce,
         }
     }
 }
@@ -74,15 +88,14 @@ impl Store {
         condition: Condition,
     ) -> Result<Conditional> {
         let path = self.path(key)?;
-        let body = PutPayload::from_iter(payload);
-        let length = body.content_length() as u64;
         let mode = match condition {
             Condition::Absent => PutMode::Create,
             Condition::Unchanged(version) => PutMode::Update(version),
         };
-        let options = PutOptions { mode, attributes: self.attributes(kind), ..PutOptions::default() };
-        let put = self.client(lane).put_opts(&path, body, options);
-        let error = match self.within(lane, length, put).await {
+        let body = PutPayload::from_iter(payload);
+        let length = Body::Sent(body.content_length() as u64);
+        let put = self.client(lane).put_opts(&path, body, self.put_options(kind, mode));
+        let error = match self.request(lane, Turn::AtOnce, length, put).await {
             Ok(stored) => return Ok(Conditional::Done(stored.into())),
             Err(error) => error,
         };
@@ -93,6 +106,10 @@ impl Store {
             (false, true) => Ok(Conditional::Undecided(error)),
             (false, false) => Err(error),
         }
+    }
+
+    pub(super) fn put_options(&self, kind: ObjectKind, mode: PutMode) -> PutOptions {
+        PutOptions { mode, attributes: self.attributes(kind), ..PutOptions::default() }
     }
 
     /// Reads a whole object of at most `limit` bytes, and the version that it is; `None` where there is
@@ -107,17 +124,19 @@ impl Store {
         limit: u64,
     ) -> Result<Option<(Bytes, UpdateVersion)>> {
         let path = self.path(key)?;
-        let read = async {
-            let found = match self.client(lane).get_opts(&path, GetOptions::default()).await {
-                Ok(found) if found.meta.size > limit => return Ok(Err(found.meta.size)),
-                Ok(found) => found,
-                Err(error) => return Err(error),
-            };
-            let version =
-                UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
-            Ok(Ok((found.bytes().await?, version)))
+        let read = || {
+            let asked = self.client(lane).get_opts(&path, GetOptions::default());
+            self.request(lane, lane.turn(), Body::Got(limit), async {
+                let found = match asked.await? {
+                    found if found.meta.size > limit => return Ok(Err(found.meta.size)),
+                    found => found,
+                };
+                let version =
+                    UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
+                Ok(Ok((found.bytes().await?, version)))
+            })
         };
-        let size = match self.within(lane, limit, read).await {
+        let size = match self.repeated(lane, read).await {
             Ok(Ok(found)) => return Ok(Some(found)),
             Ok(Err(size)) => size,
             Err(error) => {

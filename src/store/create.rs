@@ -11,12 +11,14 @@ use std::path::Path as FilePath;
 use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
 use object_store::path::Path;
-use object_store::{GetOptions, PutPayload};
+use object_store::{GetOptions, PutMode, PutPayload};
 
-use super::fault::{classify, classify_io};
-use super::handle::Store;
+use super::fault::{Service, classify, classify_io, is_conflict, is_undecided};
+use super::gate::Turn;
+use super::handle::{Body, Store};
 use super::ops::blocking;
-use super::{Condition, Conditional, Lane, ObjectKind, local};
+use super::repeats::Repeats;
+use super::{Lane, ObjectKind, local};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How a create-if-absent ended.
@@ -51,26 +53,43 @@ impl Store {
     pub async fn put_new(&self, key: &str, payload: Vec<Bytes>, kind: ObjectKind) -> Result<Created> {
         let path = self.path(key)?;
         let body = PutPayload::from_iter(payload);
-        for _ in 0..ATTEMPTS {
-            let pieces = body.iter().cloned();
-            let (error, refused) = match self.put_if(Lane::Bulk, key, pieces, kind, Condition::Absent).await?
-            {
-                Conditional::Done(_) => return Ok(Created::Stored),
-                Conditional::Refused(error) => (error, true),
-                Conditional::Undecided(error) => (error, false),
+        let length = Body::Sent(body.content_length() as u64);
+        let failed = |error| classify(error, format_args!("store {key} in {self}"));
+        // Taking a recording over must not wait behind media.
+        let turn = if kind == ObjectKind::Control { Turn::AtOnce } else { Turn::Waits };
+        let mut repeats = Repeats::new(self, Lane::Bulk);
+        let mut attempt = 1;
+        loop {
+            let options = self.put_options(kind, PutMode::Create);
+            let put = self.inner.bulk.put_opts(&path, body.clone(), options);
+            let written = self.request(Lane::Bulk, turn, length, put).await;
+            // Whoever asks for fewer requests is not asked what became of this one: if it was carried out all
+            // the same, the next try will meet it.
+            let throttled = Service::of(&written) == Service::Throttled;
+            let error = match written {
+                Ok(_) => return Ok(Created::Stored),
+                Err(error) => error,
             };
-            match self.compare(&path, &body).await {
-                Ok(Held::Same) => {
-                    self.settle(key).await?;
-                    return Ok(Created::Stored);
+            if is_undecided(&error) && !throttled {
+                match self.compare(&path, &body, turn).await {
+                    Ok(Held::Same) => {
+                        self.settle(key).await?;
+                        return Ok(Created::Stored);
+                    }
+                    Ok(Held::Other) => return Ok(Created::AlreadyThere),
+                    Ok(Held::Nothing) if is_conflict(&error) && attempt < ATTEMPTS => {
+                        attempt += 1;
+                        continue;
+                    }
+                    Ok(Held::Nothing) if is_conflict(&error) => break,
+                    // A conflict that could not be looked into must not be reported as one.
+                    Err(unread) if is_conflict(&error) => return Err(failed(unread)),
+                    Err(_) => return Err(failed(error)),
+                    Ok(Held::Nothing) => {}
                 }
-                Ok(Held::Other) => return Ok(Created::AlreadyThere),
-                Ok(Held::Nothing) if refused => {}
-                // A conflict that could not be looked into must not be reported as one.
-                Err(unread) if refused => {
-                    return Err(classify(unread, format_args!("store {key} in {self}")));
-                }
-                Ok(Held::Nothing) | Err(_) => return Err(error),
+            }
+            if !repeats.again(&error).await {
+                return Err(failed(error));
             }
         }
         let what = format!("store {key} in {self}");
@@ -102,14 +121,18 @@ impl Store {
         self.put_new(key, pieces, kind).await
     }
 
+    async fn compare(&self, path: &Path, body: &PutPayload, turn: Turn) -> object_store::Result<Held> {
+        self.repeated(Lane::Bulk, || self.compare_once(path, body, turn)).await
+    }
+
     /// Compares what is stored with `body`, holding no more than a piece of it in memory.
-    async fn compare(&self, path: &Path, body: &PutPayload) -> object_store::Result<Held> {
-        let stored =
-            match self.within(Lane::Bulk, 0, self.inner.bulk.get_opts(path, GetOptions::default())).await {
-                Ok(stored) => stored,
-                Err(object_store::Error::NotFound { .. }) => return Ok(Held::Nothing),
-                Err(error) => return Err(error),
-            };
+    async fn compare_once(&self, path: &Path, body: &PutPayload, turn: Turn) -> object_store::Result<Held> {
+        let asked = self.inner.bulk.get_opts(path, GetOptions::default());
+        let stored = match self.request(Lane::Bulk, turn, Body::Small, asked).await {
+            Ok(stored) => stored,
+            Err(object_store::Error::NotFound { .. }) => return Ok(Held::Nothing),
+            Err(error) => return Err(error),
+        };
         let length = body.content_length() as u64;
         if stored.meta.size != length {
             return Ok(Held::Other);
@@ -117,7 +140,7 @@ impl Store {
         let mut pieces = stored.into_stream();
         let mut ours = body.iter().filter(|piece| !piece.is_empty()).cloned();
         let mut expected = Bytes::new();
-        self.within(Lane::Bulk, length, async move {
+        self.rest(length, async move {
             while let Some(piece) = pieces.next().await {
                 let mut piece = piece?;
                 while !piece.is_empty() {

@@ -29,6 +29,38 @@ pub(super) fn classify_io(error: io::Error, what: impl fmt::Display) -> Error {
     Error::new(kind, format!("cannot {what}: {reason}")).with_source(error)
 }
 
+/// What an answer says about the store, whatever it says about the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    /// It serves: also where there is no such object, or a condition does not hold.
+    Served,
+    /// It asks for fewer requests.
+    Throttled,
+    /// It does not, or not us: no answer, a failure, a refusal.
+    Failed,
+}
+
+impl Service {
+    /// By the outcome of a request.
+    pub fn of<T>(outcome: &Result<T, StoreError>) -> Self {
+        let Err(error) = outcome else { return Self::Served };
+        if is_conflict(error) {
+            return Self::Served;
+        }
+        let answer = Answer::read(error);
+        match judge(error, &answer).0 {
+            ErrorKind::NotFound => Self::Served,
+            _ if answer.asks_for_less() => Self::Throttled,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// Whether a request that failed like this may be served when it is soon sent again.
+pub(super) fn is_passing(error: &StoreError) -> bool {
+    !is_conflict(error) && judge(error, &Answer::read(error)).0 == ErrorKind::Unavailable
+}
+
 /// Whether a conditional write that failed like this may have been carried out all the same, so that
 /// only reading back can tell.
 pub(super) fn is_undecided(error: &StoreError) -> bool {
@@ -107,6 +139,7 @@ fn judge_answer(error: &StoreError, answer: &Answer) -> (ErrorKind, &'static str
         }
         Some(300..=399) => (InvalidInput, "the bucket is in another region or place; set AWS_REGION"),
         Some(408 | 425 | 429) => (Unavailable, "the store is busy; try again later"),
+        _ if answer.asks_for_less() => (Unavailable, "the store failed or is overloaded; try again later"),
         Some(416) => (InvalidInput, "the object is shorter than the range asked for"),
         Some(501) => (InvalidInput, "this server does not have the operation"),
         Some(400..=499) => (InvalidInput, "the store refused the request"),
@@ -207,6 +240,14 @@ impl Answer {
     /// Whether it is a 409 that speaks of another write; Azure's speaks of the object that is there.
     fn is_busy(&self) -> bool {
         self.status == Some(409) && self.code.as_deref() != Some("BlobAlreadyExists")
+    }
+
+    /// Whether it is a request for fewer requests. By code too, since some say it with status 200 or 400, and
+    /// 509 is what some gateways have for it.
+    fn asks_for_less(&self) -> bool {
+        let codes = ["TooManyRequests", "ServiceUnavailable", "RequestLimitExceeded", "ServerBusy"];
+        let code = self.code.as_deref().unwrap_or_default();
+        matches!(self.status, Some(429 | 503 | 509)) || codes.contains(&code) || code.starts_with("SlowDown")
     }
 
     /// One line for people: the server's status, code and message if it gave them. Its whole error

@@ -90,3 +90,44 @@ fn only_what_may_have_been_carried_out_is_undecided() {
     assert!(!is_undecided(&generic(answered(400, ""))));
     assert!(!is_undecided(&StoreError::PermissionDenied { path: "k".into(), source: answered(403, "") }));
 }
+
+#[test]
+fn what_asks_for_less_is_told_from_what_fails_and_from_what_serves() {
+    let missing = StoreError::NotFound { path: "k".into(), source: answered(404, &code("NoSuchKey")) };
+    let no_bucket = StoreError::NotFound { path: "k".into(), source: answered(404, &code("NoSuchBucket")) };
+    let busy = StoreError::AlreadyExists {
+        path: "k".into(),
+        source: answered(409, &code("ConditionalRequestConflict")),
+    };
+    let denied = StoreError::PermissionDenied { path: "k".into(), source: answered(403, "") };
+    // As it is worded where the status was 200.
+    let in_body = generic(format!("Server returned error response: {}", code("SlowDown")).into());
+    let cases = [
+        (generic(answered(503, &code("SlowDown"))), Service::Throttled),
+        (generic(answered(503, "")), Service::Throttled),
+        (generic(answered(429, "")), Service::Throttled),
+        (generic(answered(509, "")), Service::Throttled),
+        (generic(answered(400, &code("RequestLimitExceeded"))), Service::Throttled),
+        (generic(answered(400, &code("TooManyRequests"))), Service::Throttled),
+        (generic(answered(500, &code("ServiceUnavailable"))), Service::Throttled),
+        (generic(answered(500, &code("ServerBusy"))), Service::Throttled),
+        (generic(answered(503, &code("SlowDownWrite"))), Service::Throttled),
+        (in_body, Service::Throttled),
+        (generic(answered(500, &code("InternalError"))), Service::Failed),
+        (generic(answered(502, "")), Service::Failed),
+        (generic(answered(504, "")), Service::Failed),
+        (generic(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused))), Service::Failed),
+        (denied, Service::Failed),
+        (no_bucket, Service::Failed),
+        (missing, Service::Served),
+        (busy, Service::Served),
+    ];
+    for (error, service) in cases {
+        let shown = format!("{error:?}");
+        if service == Service::Throttled {
+            assert!(is_passing(&error), "{shown}");
+        }
+        assert_eq!(Service::of::<()>(&Err(error)), service, "{shown}");
+    }
+    assert_eq!(Service::of(&Ok(())), Service::Served);
+}

@@ -13,7 +13,9 @@ use std::time::Duration;
 use object_store::path::Path;
 use object_store::{Attributes, ObjectStore};
 
-use super::{Lane, ObjectKind, StoreOptions};
+use super::fault::Service;
+use super::gate::{Gate, Turn};
+use super::{Lane, ObjectKind, StoreOptions, Traffic};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A handle on one store. Cloning it is cheap; clones share connections, and the objects of `memory:`.
@@ -28,15 +30,28 @@ pub(super) struct Inner {
     pub name: String,
     /// What stands before every key.
     pub prefix: Path,
-    /// For segments and playlists: a few retries of its own, no timeout of its own (see `patience`).
+    /// For segments and playlists: no timeout of its own (see `patience`).
     pub bulk: Arc<dyn ObjectStore>,
-    /// For control objects: never retries by itself; [`Lane`] says how long its requests may take.
+    /// For control objects; [`Lane`] says how long its requests may take. Neither repeats anything by itself.
     pub control: Arc<dyn ObjectStore>,
+    /// What every request passes.
+    pub gate: Arc<Gate>,
     /// The folder of a local store.
     pub root: Option<PathBuf>,
     /// How long a request may take, its body aside. `None` where nothing is sent over a network: work
     /// on a local disk cannot be called off, so giving up on it would only hide it.
     pub patience: Option<Duration>,
+}
+
+/// What goes over the network beside a request's head, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Body {
+    /// Nothing worth counting.
+    Small,
+    /// So much is sent.
+    Sent(u64),
+    /// So much comes at most.
+    Got(u64),
 }
 
 /// The slowest upload that is not given up, in bytes a second: 0.5 Mb/s, less than any live stream
@@ -53,6 +68,7 @@ impl Store {
             prefix: Path::ROOT,
             control: Arc::clone(&store),
             bulk: store,
+            gate: Arc::default(),
             root: None,
             patience: Some(StoreOptions::default().request_timeout),
         })
@@ -124,9 +140,50 @@ impl Store {
         if self.inner.root.is_some() { Attributes::new() } else { kind.attributes() }
     }
 
-    /// Runs one request against the network, at most for as long as its lane and its `bytes` may take;
-    /// against anything else, without a limit. Running out of time leaves the outcome unknown.
-    pub(super) async fn within<T>(
+    /// What goes on with the store, over all clones of this handle.
+    pub fn traffic(&self) -> Traffic {
+        self.inner.gate.traffic()
+    }
+
+    /// Sends one request when it is its turn. Its time begins then. Every request goes this way.
+    pub(super) async fn request<T>(
+        &self,
+        lane: Lane,
+        turn: Turn,
+        body: Body,
+        request: impl Future<Output = object_store::Result<T>>,
+    ) -> object_store::Result<T> {
+        // Nobody throttles a local disk.
+        let turn = if self.inner.patience.is_some() { turn } else { Turn::AtOnce };
+        self.inner.gate.pass(turn).await;
+        let (sent, bytes) = match body {
+            Body::Small => (0, 0),
+            Body::Sent(bytes) => (bytes, bytes),
+            Body::Got(bytes) => (0, bytes),
+        };
+        let under_way = self.inner.gate.send(sent);
+        let outcome = self.within(lane, bytes, request).await;
+        under_way.answered(Service::of(&outcome));
+        outcome
+    }
+
+    /// Receives the rest of an answer, of which a request gave the begin.
+    pub(super) async fn rest<T>(
+        &self,
+        bytes: u64,
+        rest: impl Future<Output = object_store::Result<T>>,
+    ) -> object_store::Result<T> {
+        let began = self.inner.gate.now();
+        let outcome = self.within(Lane::Bulk, bytes, rest).await;
+        if outcome.is_err() {
+            self.inner.gate.answered(began, Service::of(&outcome));
+        }
+        outcome
+    }
+
+    /// Waits for the network at most for as long as a lane and so many bytes may take; for anything else,
+    /// without a limit. Running out of time leaves the outcome unknown.
+    async fn within<T>(
         &self,
         lane: Lane,
         bytes: u64,

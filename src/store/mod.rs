@@ -9,21 +9,30 @@
 //! - [`Store::put_if`] sends a conditional write once and says what its answer is worth.
 //! - [`Store::put_file_new`] links a finished file into a local store instead of copying it.
 //! - Everything written to a local store is atomic and survives a power cut once it has been answered.
+//! - All requests pass one gate. A store that asks for fewer gets fewer from all uploads together, and
+//!   [`Store::traffic`] tells how it goes.
 //! - Every failure says which key, which store and what to do ([`classify`]).
 //!
-//! Retrying for long is the caller's task, who knows what can wait: [`Backoff`] gives the pauses.
+//! What may be sent twice is repeated a few times within seconds. Retrying for long is the caller's task, who
+//! knows what can wait: [`Backoff`] gives the pauses.
 
 #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
 mod cloud;
 mod conditional;
 mod create;
 mod fault;
+mod gate;
 mod handle;
 mod kind;
 mod local;
 mod open;
 mod ops;
+mod rate;
+mod repeats;
 mod retry;
+#[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
+mod retry_after;
+mod traffic;
 
 pub use conditional::{Condition, Conditional, Lane};
 pub use create::Created;
@@ -34,3 +43,4 @@ pub use open::StoreOptions;
 pub(crate) use open::split_scheme;
 pub use ops::{Folder, ObjectMeta};
 pub use retry::Backoff;
+pub use traffic::Traffic;

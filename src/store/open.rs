@@ -159,6 +159,7 @@ fn open_folder(folder: &FilePath, options: &StoreOptions) -> Result<Store> {
         prefix: Path::ROOT,
         bulk: Arc::<LocalFileSystem>::clone(&client),
         control: client,
+        gate: Arc::default(),
         root: Some(root),
         patience: None,
     }))
@@ -170,16 +171,20 @@ fn open_bucket(scheme: &str, feature: &str, bucket: &Bucket<'_>, options: &Store
         prefix => format!("{scheme}://{}/{prefix}", bucket.name),
     };
     #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
-    if let Some(clients) = super::cloud::connect(scheme, bucket.name, options) {
-        let clients = clients.map_err(|error| error.context(format_args!("cannot open {name}")))?;
-        return Ok(Store::new(Inner {
-            name,
-            prefix: bucket.prefix.clone(),
-            bulk: clients.bulk,
-            control: clients.control,
-            root: None,
-            patience: Some(options.request_timeout),
-        }));
+    {
+        let gate = Arc::default();
+        if let Some(clients) = super::cloud::connect(scheme, bucket.name, options, &gate) {
+            let clients = clients.map_err(|error| error.context(format_args!("cannot open {name}")))?;
+            return Ok(Store::new(Inner {
+                name,
+                prefix: bucket.prefix.clone(),
+                bulk: clients.bulk,
+                control: clients.control,
+                gate,
+                root: None,
+                patience: Some(options.request_timeout),
+            }));
+        }
     }
     let _ = options;
     Err(invalid(format!(

@@ -5,12 +5,13 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use object_store::{
-    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutOptions, PutPayload, UpdateVersion,
-};
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
 
 use super::fault::{classify, is_conflict};
-use super::handle::Store;
+use super::gate::Turn;
+use super::handle::{Body, Store};
+use super::repeats::Repeats;
 use super::{Lane, ObjectKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::WallTime;
@@ -37,6 +38,17 @@ pub struct Folder {
     pub folders: Vec<String>,
 }
 
+/// A listing on its way.
+struct Listing {
+    pages: BoxStream<'static, object_store::Result<object_store::ObjectMeta>>,
+    path: Path,
+    /// What came last.
+    last: Option<Path>,
+    /// Whether all came in the order of their names, as from every bucket; only then can it be gone on with
+    /// after a failure.
+    in_order: bool,
+}
+
 /// How often an unconditional write is repeated when the server says "conflict": some do while another
 /// write of the same key is under way.
 const ATTEMPTS: usize = 4;
@@ -52,11 +64,12 @@ impl Store {
     pub async fn put(&self, key: &str, payload: Vec<Bytes>, kind: ObjectKind) -> Result<UpdateVersion> {
         let path = self.path(key)?;
         let body = PutPayload::from_iter(payload);
+        let length = Body::Sent(body.content_length() as u64);
         let mut attempt = 1;
         loop {
-            let options = PutOptions { attributes: self.attributes(kind), ..PutOptions::default() };
+            let options = self.put_options(kind, PutMode::Overwrite);
             let put = self.inner.bulk.put_opts(&path, body.clone(), options);
-            match self.within(Lane::Bulk, body.content_length() as u64, put).await {
+            match self.request(Lane::Bulk, Turn::AtOnce, length, put).await {
                 Ok(stored) => return Ok(stored.into()),
                 Err(error) if is_conflict(&error) && attempt < ATTEMPTS => attempt += 1,
                 Err(error) if is_conflict(&error) => {
@@ -75,17 +88,18 @@ impl Store {
     /// `NotFound`; `Malformed` for an object longer than `limit`, which is not read.
     pub async fn get(&self, key: &str, limit: u64) -> Result<Bytes> {
         let path = self.path(key)?;
-        let fail = |error| classify(error, format_args!("read {key} from {self}"));
-        let found = self
-            .within(Lane::Bulk, 0, self.inner.bulk.get_opts(&path, GetOptions::default()))
-            .await
-            .map_err(fail)?;
-        let size = found.meta.size;
-        if size > limit {
+        let read = || async {
+            let asked = self.inner.bulk.get_opts(&path, GetOptions::default());
+            match self.request(Lane::Bulk, Turn::Waits, Body::Small, asked).await? {
+                found if found.meta.size > limit => Ok(Err(found.meta.size)),
+                found => self.rest(found.meta.size, found.bytes()).await.map(Ok),
+            }
+        };
+        let read = self.repeated(Lane::Bulk, read).await;
+        read.map_err(|error| classify(error, format_args!("read {key} from {self}")))?.map_err(|size| {
             let message = format!("{key} in {self} has {size} bytes, more than the {limit} it may have");
-            return Err(Error::new(ErrorKind::Malformed, message));
-        }
-        self.within(Lane::Bulk, size, found.bytes()).await.map_err(fail)
+            Error::new(ErrorKind::Malformed, message)
+        })
     }
 
     /// Reads a part of an object; less than asked for where the object ends in it.
@@ -96,8 +110,11 @@ impl Store {
         let path = self.path(key)?;
         let length = range.end.saturating_sub(range.start);
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        let read = async { self.inner.bulk.get_opts(&path, options).await?.bytes().await };
-        self.within(Lane::Bulk, length, read)
+        let read = || {
+            let asked = self.inner.bulk.get_opts(&path, options.clone());
+            self.request(Lane::Bulk, Turn::Waits, Body::Got(length), async { asked.await?.bytes().await })
+        };
+        self.repeated(Lane::Bulk, read)
             .await
             .map_err(|error| classify(error, format_args!("read {key} from {self}")))
     }
@@ -111,7 +128,8 @@ impl Store {
     /// As [`get`](Self::get).
     pub async fn head(&self, key: &str) -> Result<Option<ObjectMeta>> {
         let path = self.path(key)?;
-        match self.within(Lane::Bulk, 0, self.inner.bulk.head(&path)).await {
+        let look = || self.request(Lane::Bulk, Turn::Waits, Body::Small, self.inner.bulk.head(&path));
+        match self.repeated(Lane::Bulk, look).await {
             Ok(meta) => Ok(self.meta(meta)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(classify(error, format_args!("look up {key} in {self}"))),
@@ -133,14 +151,14 @@ impl Store {
             Ok(path) => path,
             Err(error) => return stream::once(async { Err(error) }).boxed(),
         };
-        let listing = self.inner.bulk.list(Some(&path));
         let (store, folder) = (self.clone(), folder.to_owned());
+        let listing = Listing { pages: self.inner.bulk.list(Some(&path)), path, last: None, in_order: true };
         stream::unfold(Some(listing), move |listing| {
             let (store, folder) = (store.clone(), folder.clone());
             async move {
                 let mut listing = listing?;
                 loop {
-                    match store.within(Lane::Bulk, 0, async { listing.next().await.transpose() }).await {
+                    match store.next_listed(&mut listing).await {
                         Ok(None) => return None,
                         Ok(Some(found)) => match store.meta(found) {
                             Some(meta) => return Some((Ok(meta), Some(listing))),
@@ -154,16 +172,50 @@ impl Store {
         .boxed()
     }
 
+    async fn next_listed(
+        &self,
+        listing: &mut Listing,
+    ) -> object_store::Result<Option<object_store::ObjectMeta>> {
+        let mut repeats = Repeats::new(self, Lane::Bulk);
+        let mut begins = listing.last.is_none();
+        loop {
+            let next = async { listing.pages.next().await.transpose() };
+            // Only its client knows where a page ends and the next is asked for.
+            let next = if begins {
+                self.request(Lane::Bulk, Turn::Waits, Body::Small, next).await
+            } else {
+                self.rest(0, next).await
+            };
+            match next {
+                Err(error) if listing.in_order && repeats.again(&error).await => {
+                    let (bulk, folder) = (&self.inner.bulk, Some(&listing.path));
+                    listing.pages = match &listing.last {
+                        Some(last) => bulk.list_with_offset(folder, last),
+                        None => bulk.list(folder),
+                    };
+                    begins = true;
+                }
+                Ok(Some(found)) => {
+                    listing.in_order &= listing.last.as_ref().is_none_or(|last| *last < found.location);
+                    listing.last = Some(found.location.clone());
+                    return Ok(Some(found));
+                }
+                ended => return ended,
+            }
+        }
+    }
+
     /// Lists what lies directly in a folder of keys.
     ///
     /// # Errors
     /// As [`get`](Self::get); a folder that does not exist is empty.
     pub async fn list_folder(&self, folder: &str) -> Result<Folder> {
         let path = self.folder(folder)?;
-        let found = self
-            .within(Lane::Bulk, LISTING, self.inner.bulk.list_with_delimiter(Some(&path)))
-            .await
-            .map_err(|error| self.cannot_list(error, folder))?;
+        let list = || {
+            let asked = self.inner.bulk.list_with_delimiter(Some(&path));
+            self.request(Lane::Bulk, Turn::Waits, Body::Got(LISTING), asked)
+        };
+        let found = self.repeated(Lane::Bulk, list).await.map_err(|error| self.cannot_list(error, folder))?;
         let mut objects: Vec<_> = found.objects.into_iter().filter_map(|meta| self.meta(meta)).collect();
         objects.sort_by(|a, b| a.key.cmp(&b.key));
         let mut folders: Vec<_> = found.common_prefixes.iter().filter_map(|path| self.key_of(path)).collect();
@@ -177,7 +229,8 @@ impl Store {
     /// As [`get`](Self::get).
     pub async fn delete(&self, key: &str) -> Result<()> {
         let path = self.path(key)?;
-        match self.within(Lane::Bulk, 0, self.inner.bulk.delete(&path)).await {
+        let delete = || self.request(Lane::Bulk, Turn::AtOnce, Body::Small, self.inner.bulk.delete(&path));
+        match self.repeated(Lane::Bulk, delete).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(classify(error, format_args!("delete {key} from {self}"))),
         }
@@ -203,7 +256,11 @@ impl Store {
             let message = format!("cannot use {self}: the folder {} is gone; create it", root.display());
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
-        match self.within(Lane::Bulk, 0, self.inner.bulk.get_opts(&path, GetOptions::default())).await {
+        let ask = || {
+            let asked = self.inner.bulk.get_opts(&path, GetOptions::default());
+            self.request(Lane::Bulk, Turn::Waits, Body::Small, asked)
+        };
+        match self.repeated(Lane::Bulk, ask).await {
             Ok(_) => Ok(true),
             Err(error) => match classify(error, format_args!("use {self}")) {
                 error if error.kind() == ErrorKind::NotFound => Ok(false),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
@@ -32,6 +32,8 @@ pub enum Fault {
     LostBefore,
     /// Not carried out: access denied.
     Denied,
+    /// Not carried out: 503, slow down.
+    Throttled,
 }
 
 /// A store in memory that obeys a script, one entry for a request; after its end nothing goes wrong.
@@ -40,6 +42,8 @@ pub struct FaultStore {
     memory: InMemory,
     puts: Mutex<VecDeque<Fault>>,
     gets: Mutex<VecDeque<Fault>>,
+    /// After how many objects each listing breaks.
+    listings: Mutex<VecDeque<usize>>,
     /// Every write that was carried out: its key and its body, in order.
     written: Mutex<Vec<(String, Bytes)>>,
 }
@@ -51,6 +55,7 @@ impl FaultStore {
             memory: InMemory::new(),
             puts: Mutex::new(puts.into_iter().collect()),
             gets: Mutex::new(gets.into_iter().collect()),
+            listings: Mutex::default(),
             written: Mutex::default(),
         })
     }
@@ -58,6 +63,11 @@ impl FaultStore {
     /// Obeys another script from now on.
     pub fn script_puts(&self, puts: impl IntoIterator<Item = Fault>) {
         *self.puts.lock().unwrap() = puts.into_iter().collect();
+    }
+
+    /// Breaks the next listings, each after so many objects.
+    pub fn break_listings(&self, after: impl IntoIterator<Item = usize>) {
+        *self.listings.lock().unwrap() = after.into_iter().collect();
     }
 
     /// Every write that was carried out, in order.
@@ -80,6 +90,10 @@ fn exists(path: &Path) -> Error {
     Error::AlreadyExists { path: path.to_string(), source: "409".into() }
 }
 
+fn throttled() -> Error {
+    Error::Generic { store: "fault", source: "status code: 503 Slow Down: ".into() }
+}
+
 fn denied(path: &Path) -> Error {
     Error::PermissionDenied { path: path.to_string(), source: "403".into() }
 }
@@ -92,6 +106,7 @@ impl ObjectStore for FaultStore {
             Fault::ExistsBefore => return Err(exists(path)),
             Fault::LostBefore => return Err(lost()),
             Fault::Denied => return Err(denied(path)),
+            Fault::Throttled => return Err(throttled()),
             Fault::None | Fault::LostAfter | Fault::ExistsAfter => {}
         }
         let bytes: Bytes = body.iter().flatten().copied().collect();
@@ -108,6 +123,7 @@ impl ObjectStore for FaultStore {
         let fault = self.gets.lock().unwrap().pop_front();
         match fault {
             Some(Fault::LostBefore) => Err(lost()),
+            Some(Fault::Throttled) => Err(throttled()),
             _ => self.memory.get_opts(path, options).await,
         }
     }
@@ -121,7 +137,13 @@ impl ObjectStore for FaultStore {
     }
 
     fn list(&self, folder: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.memory.list(folder)
+        match self.listings.lock().unwrap().pop_front() {
+            Some(after) => {
+                let end = stream::once(async { Err(lost()) });
+                self.memory.list(folder).take(after).chain(end).boxed()
+            }
+            None => self.memory.list(folder),
+        }
     }
 
     async fn list_with_delimiter(&self, folder: Option<&Path>) -> Result<ListResult> {

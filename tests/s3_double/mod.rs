@@ -16,6 +16,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::{ClientOptions, RetryConfig};
 use tapeline::store::Store;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 use http::{Request, Response};
 
@@ -24,6 +25,8 @@ pub const BUCKET: &str = "rec";
 /// How long a server that is wrong in a race leaves between looking and acting, and one that calls the key busy
 /// between beginning and ending.
 const WINDOW: Duration = Duration::from_millis(5);
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// How a condition is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +91,17 @@ pub enum Which {
     Percent(u64, u64),
 }
 
+/// Which requests are answered 503 `SlowDown`, whatever they are, and not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Throttled {
+    /// None.
+    None,
+    /// The first so many.
+    First(u32),
+    /// What is more than so many in one second.
+    Above(u32),
+}
+
 /// How a server behaves.
 #[derive(Debug, Clone, Copy)]
 pub struct Manners {
@@ -107,6 +121,10 @@ pub struct Manners {
     pub denied: bool,
     /// Whether writes without a condition are answered 403.
     pub plain_writes_denied: bool,
+    /// Whether it asks for fewer requests.
+    pub throttled: Throttled,
+    /// The seconds of `Retry-After` where it does.
+    pub retry_after: Option<u32>,
 }
 
 impl Manners {
@@ -120,6 +138,8 @@ impl Manners {
         weak_etags: false,
         denied: false,
         plain_writes_denied: false,
+        throttled: Throttled::None,
+        retry_after: None,
     };
 }
 
@@ -140,6 +160,8 @@ struct State {
     seen: BTreeMap<String, Option<Object>>,
     conditional_writes: u32,
     requests: Vec<String>,
+    /// Whether each was throttled, and when it came.
+    throttled: Vec<(Instant, bool)>,
 }
 
 /// A server.
@@ -161,6 +183,7 @@ impl S3Double {
             seen: BTreeMap::new(),
             conditional_writes: 0,
             requests: Vec::new(),
+            throttled: Vec::new(),
         };
         let server = Self { state: Arc::new(Mutex::new(state)), endpoint };
         let accepting = server.clone();
@@ -215,6 +238,11 @@ impl S3Double {
         std::mem::take(&mut self.lock().requests)
     }
 
+    /// For each request so far, when it came and whether it was throttled; forgets them.
+    pub fn take_throttled(&self) -> Vec<(Instant, bool)> {
+        std::mem::take(&mut self.lock().throttled)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
@@ -233,6 +261,9 @@ impl S3Double {
     async fn answer(&self, request: &Request) -> Option<Response> {
         let key = request.path.strip_prefix(&format!("/{BUCKET}"))?.trim_start_matches('/').to_owned();
         self.lock().requests.push(format!("{} {key}", request.method));
+        if let Some(response) = self.lock().throttle() {
+            return Some(response);
+        }
         if self.lock().manners.denied {
             return Some(Response::error(403, "AccessDenied"));
         }
@@ -325,6 +356,25 @@ async fn said(trouble: Trouble) -> Option<Response> {
 }
 
 impl State {
+    fn throttle(&mut self) -> Option<Response> {
+        let now = Instant::now();
+        let throttled = match self.manners.throttled {
+            Throttled::None => false,
+            Throttled::First(most) => self.throttled.len() < most as usize,
+            Throttled::Above(most) => {
+                let of_late = self.throttled.iter().rev().take_while(|(at, _)| now - *at < SECOND);
+                of_late.filter(|(_, throttled)| !throttled).count() >= most as usize
+            }
+        };
+        self.throttled.push((now, throttled));
+        let response = Response::error(503, "SlowDown");
+        let response = match self.manners.retry_after {
+            Some(seconds) => response.with("Retry-After", &seconds.to_string()),
+            None => response,
+        };
+        throttled.then_some(response)
+    }
+
     fn next_trouble(&mut self) -> (Option<Trouble>, When) {
         let number = self.conditional_writes;
         self.conditional_writes += 1;
