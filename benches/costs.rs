@@ -6,7 +6,8 @@
 mod upload_support;
 
 use tapeline::continuity::Form;
-use tapeline::spool::SpoolFolder;
+use tapeline::ids::Sid;
+use tapeline::spool::{Room, SpoolBase, SpoolFolder};
 use upload_support::*;
 
 /// Amazon S3 Standard in us-east-1, list price, 2026: dollars for 1000 requests. Other classes, regions and
@@ -35,7 +36,12 @@ fn day(form: Form, segment: u64, bits_per_second: u64) -> (Recording, Report) {
 }
 
 fn run(recording: Recording) -> (Recording, Report) {
-    let report = simulate(record(&recording, SpoolFolder::memory(), || ()));
+    let report = simulate(async {
+        let sid = Sid::new("s1").unwrap();
+        let spool =
+            SpoolFolder::create(&SpoolBase::memory(), &sid, [0; 4], Room::new(1 << 30)).await.unwrap();
+        record(&recording, spool, || ()).await
+    });
     let complete = report.finished.outputs.iter().all(|output| output.complete);
     assert!(complete && report.finished.failure.is_none(), "{:?}", report.finished);
     (recording, report)

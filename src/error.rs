@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Abandoned,
     /// Recorded media could not be brought to the store. The spool may still hold it.
     DataLoss,
+    /// Media was given up while it was recorded. What is stored is in order but for gaps.
+    MediaLost,
     /// A defect of this program. Report it.
     Internal,
 }
@@ -42,6 +44,7 @@ impl ErrorKind {
             Self::Fenced => "fenced",
             Self::Abandoned => "abandoned",
             Self::DataLoss => "data loss",
+            Self::MediaLost => "media lost",
             Self::Internal => "internal",
         }
     }

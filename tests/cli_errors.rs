@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -279,15 +280,19 @@ fn a_disk_that_fills_up_keeps_what_was_recorded() {
         let root = disk.path();
         let options = ["--segment", "2s", "--stop-timeout", "2s"];
         let mut running = record("-", root).args(options).stdin(Stdio::piped()).start();
-        for part in fixture_bytes("h264_aac").chunks(30_000) {
-            // It may have ended already.
-            if !running.try_write(part) {
-                break;
-            }
+        let mut stdin = running.take_stdin();
+        // It may end, or take no more.
+        let feeder = std::thread::spawn(move || drop(stdin.write_all(&fixture_bytes("h264_aac"))));
+        // A pipe waits for room, and there is none to come. Without room for its first object it ends.
+        if running.wait_for_or_end(|event| event["event"] == "spool_full").is_some() {
+            running.signal(&["TERM"], "");
         }
         let ended = running.wait();
+        feeder.join().unwrap();
         assert!([UNAVAILABLE, NOT_STORED].contains(&ended.code.unwrap()), "{}", ended.stderr);
-        assert_error(&ended, ended.code.unwrap(), &["the disk is full", root.to_str().unwrap()]);
+        assert_error(&ended, ended.code.unwrap(), &[root.to_str().unwrap()]);
+        let full = "the disk is full";
+        assert!(ended.stderr.contains(full), "{}", ended.stderr);
         assert_nothing_lost(&ended, root, root);
         assert_count_is_true(&ended, root);
     }

@@ -28,6 +28,7 @@ fn addition(playlist: &str, begin: i64, entries: u64, gaps: &[u64], published: u
             crc64: Crc64::of(b""),
             discontinuity: false,
             gap,
+            cause: None,
             unknown: serde_json::Map::new(),
         }
     };

@@ -10,11 +10,13 @@ use control_support::{SID, addition, claimed, date, entry, holder, in_generation
 use serde_json::{Value, json};
 use tapeline::checksum::{Crc64, Sha256};
 use tapeline::continuity::{ControlObject, InvalidDocument, Phase, Seal, TailEntry};
+use tapeline::spool::GapCause;
 
 /// One with something in every field: a second generation that has lost a segment.
 fn sample() -> ControlObject {
     let first = started().commit(&[addition(0, vec![entry(0), entry(1), entry(2)], 2)], "a0-2".to_owned());
-    let gap = TailEntry { bytes: 0, crc64: Crc64::default(), gap: true, ..entry(5) };
+    let (cause, crc64) = (Some(GapCause::SpoolFull), Crc64::default());
+    let gap = TailEntry { bytes: 0, crc64, gap: true, cause, ..entry(5) };
     let after = TailEntry { discontinuity: true, ..entry(6) };
     claimed(&first, "b0").commit(&[addition(1, vec![entry(4), gap, after], 1)], "b0-2".to_owned())
 }

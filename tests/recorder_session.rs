@@ -16,6 +16,7 @@ use tapeline::media::Container;
 use tapeline::playlist::{check, check_append, parse};
 use tapeline::recorder::{Event, Options, OutputSpec, Recorder, Spool, Summary};
 use tapeline::slicer::SlicingRules;
+use tapeline::spool::SpoolBase;
 use tapeline::store::{ObjectKind, Store};
 use tapeline::time::{MediaSpan, WallTime};
 
@@ -32,7 +33,7 @@ fn options(spool: &tempfile::TempDir) -> Options {
     let rules = SlicingRules { target, max_length: target + target, ..SlicingRules::default() };
     Options {
         rules,
-        spool: Spool::Folder(spool.path().to_owned()),
+        spool: Spool::In(SpoolBase::folder(spool.path())),
         stop_patience: Duration::from_secs(600),
         ..Options::default()
     }
@@ -114,7 +115,7 @@ async fn playlists_only_grow_and_list_what_is_stored() {
     let summary = record(&handle, &spool).await.unwrap();
     assert_eq!(check_history(&store.written()), 12);
     let output = &summary.outputs[0];
-    assert_eq!((output.segments, output.listed, output.uncommitted), (12, 12, 0));
+    assert_eq!((output.account.segments, output.listed, output.account.uncommitted), (12, 12, 0));
     assert!(output.complete && is_empty(&spool));
 }
 
@@ -222,7 +223,7 @@ async fn outputs_are_independent() {
     second.write_bytes(media().slice(..200_000)).await.unwrap();
     second.write_bytes(Bytes::from_static(b"not a transport stream")).await.unwrap();
     let summary = recorder.stop().await.unwrap();
-    let segments: Vec<u64> = summary.outputs.iter().map(|output| output.segments).collect();
+    let segments: Vec<u64> = summary.outputs.iter().map(|output| output.account.segments).collect();
     assert_eq!(segments, [12, 7]);
     let individual = store.get("s1_main__uid_s_7__uid_e_video.m3u8", 1 << 20).await.unwrap();
     assert_eq!(parse(&individual).unwrap().segments.len(), 7);

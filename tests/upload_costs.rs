@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tapeline::continuity::Form;
 use tapeline::ids::Sid;
-use tapeline::spool::SpoolFolder;
+use tapeline::spool::{Room, SpoolBase, SpoolFolder};
 use upload_support::*;
 
 struct Counting;
@@ -66,7 +66,8 @@ fn run(recording: &Recording) -> (Report, Vec<Memory>) {
     let mut memory = Vec::with_capacity(usize::try_from(recording.parts).unwrap() + 1);
     memory.push(Memory::now());
     let report = simulate(async {
-        let spool = SpoolFolder::create(base.path(), &Sid::new("s1").unwrap(), [0; 4]).await.unwrap();
+        let (base, sid) = (SpoolBase::folder(base.path()), Sid::new("s1").unwrap());
+        let spool = SpoolFolder::create(&base, &sid, [0; 4], Room::new(1 << 30)).await.unwrap();
         record(recording, spool, || memory.push(Memory::now())).await
     });
     assert!(report.finished.failure.is_none(), "{:?}", report.finished);

@@ -17,7 +17,8 @@ Exit codes:
   6  the recording exists already, was stopped, or another worker was first to take it over
   7  fenced: another worker has taken this one's recording over, or somebody has stopped it
   8  abandoned: the recording has used up its three failovers, and is closed for good
-  9  recorded media is not all stored; it is in the spool
+  9  recorded media is not all stored; it is in the spool: tapeline salvage brings it to the store
+ 10  recorded and stored, but for gaps: the spool or its disk was full, or failed
 
 Logs go to standard error; TAPELINE_LOG=info (or debug) shows more.";
 
@@ -33,5 +34,6 @@ pub fn code(kind: ErrorKind) -> ExitCode {
         ErrorKind::Fenced => 7,
         ErrorKind::Abandoned => 8,
         ErrorKind::DataLoss => 9,
+        ErrorKind::MediaLost => 10,
     })
 }

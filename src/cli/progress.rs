@@ -9,7 +9,7 @@ use serde_json::json;
 use super::terminal::{print, tell};
 use super::text::{length, size};
 use crate::ids::Generation;
-use crate::recorder::{Event, OutputSummary, Recorder, Summary};
+use crate::recorder::{Event, Metrics, OutputSummary, Recorder, Summary};
 
 /// Where events are shown.
 pub enum Progress {
@@ -76,7 +76,8 @@ impl Progress {
                 Event::Retrying { key, error, pause_millis } => {
                     tell(format_args!("retrying {key} in {pause_millis} ms: {error}"));
                 }
-                _ => {}
+                Event::Summary(summary) => finish(summary),
+                event => trouble(event).into_iter().for_each(tell),
             },
             Self::Bar { bar, segments, millis } => match event {
                 Event::SegmentStored { duration_millis, .. } => {
@@ -85,8 +86,34 @@ impl Progress {
                     bar.set_message(format!("{segments} segments, {}", length(*millis)));
                 }
                 Event::Retrying { error, .. } => bar.set_message(format!("retrying: {error}")),
-                _ => {}
+                Event::Summary(summary) => {
+                    bar.finish_and_clear();
+                    finish(summary);
+                }
+                event => trouble(event).into_iter().for_each(|line| bar.println(line)),
             },
+        }
+    }
+
+    /// How the recording stands.
+    pub fn measure(&self, metrics: &Metrics) {
+        let (bytes, limit) = (size(metrics.spool_bytes), size(metrics.spool_limit));
+        match self {
+            Self::Json => {
+                let mut value = serde_json::to_value(metrics).unwrap_or_default();
+                value["event"] = "metrics".into();
+                print(value);
+            }
+            Self::Lines | Self::Bar { .. } => self.say(&format!(
+                "spool {bytes} of {limit}, {} segments waiting for {}; {} uploads under way; {} retries, {} answers \
+                 that asked for fewer; {} gaps",
+                metrics.segments_waiting,
+                length(metrics.spool_age_millis),
+                metrics.uploads_under_way,
+                metrics.retries,
+                metrics.store.throttled,
+                metrics.gaps,
+            )),
         }
     }
 
@@ -98,26 +125,17 @@ impl Progress {
             Self::Bar { bar, .. } => bar.println(text),
         }
     }
+}
 
-    /// The recording is complete.
-    pub fn finish(&self, summary: &Summary, store: &str) {
-        match self {
-            Self::Json => {
-                let mut value = serde_json::to_value(summary).unwrap_or_default();
-                value["event"] = "summary".into();
-                print(value);
-                return;
-            }
-            Self::Bar { bar, .. } => bar.finish_and_clear(),
-            Self::Lines => {}
-        }
-        for output in &summary.outputs {
-            let Some(playlist) = &output.playlist else { continue };
-            let (segments, bytes) = (output.segments, size(output.bytes));
-            let duration = length(output.duration_millis);
-            print(format_args!("{playlist} in {store}: {segments} segments, {duration}, {bytes}"));
-            remarks(output).for_each(print);
-        }
+/// What it all came to.
+fn finish(summary: &Summary) {
+    for output in &summary.outputs {
+        let Some(playlist) = &output.playlist else { continue };
+        let account = &output.account;
+        let (segments, bytes) = (account.segments, size(account.bytes));
+        let duration = length(account.duration_millis);
+        print(format_args!("{playlist} in {}: {segments} segments, {duration}, {bytes}", summary.store));
+        remarks(output).for_each(print);
     }
 }
 
@@ -127,7 +145,38 @@ fn print_json(event: &Event) {
     }
 }
 
+/// What goes wrong, and when it is over.
+fn trouble(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Gap { segment, name, duration_millis, cause, .. } => {
+            format!("LOST {segment} {name} {}: {}", seconds(*duration_millis), cause.as_str())
+        }
+        Event::SpoolFull { cause, bytes, limit, waits } => {
+            let then = if *waits { "the input waits" } else { "the oldest segments are given up" };
+            format!("{}, {} of {}: {then}", cause.as_str(), size(*bytes), size(*limit))
+        }
+        Event::SpoolFreed { bytes } => format!("the spool has room again, {} in use", size(*bytes)),
+        Event::Throttled { requests_per_minute: Some(limit) } => {
+            format!("the store asks for fewer requests: {limit} a minute from now on")
+        }
+        Event::Throttled { requests_per_minute: None } => "the store's rate is unlimited again".to_owned(),
+        Event::Recovered { outage_millis } => {
+            format!("the store serves again after {}", length(*outage_millis))
+        }
+        _ => return None,
+    })
+}
+
 fn remarks(output: &OutputSummary) -> impl Iterator<Item = String> {
+    let account = &output.account;
+    let lost = account.gap_causes.iter().map(|(cause, &millis)| (cause.as_str(), millis));
+    let lost: Vec<_> = lost.map(|(cause, millis)| format!("  LOST {}: {cause}", length(millis))).collect();
+    let silent =
+        (account.silent_millis > 0).then(|| format!("  nothing came for {}", length(account.silent_millis)));
+    lost.into_iter().chain(silent).chain(counts(output))
+}
+
+fn counts(output: &OutputSummary) -> impl Iterator<Item = String> {
     let notes = &output.notes;
     let counted = [
         ("segments that do not begin with a key frame", output.without_key_frame),

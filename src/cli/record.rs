@@ -1,22 +1,26 @@
 //! `tapeline record`: one input into one recording.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 
 use super::place::Server;
 use super::progress::Progress;
 use super::signals::StopSignals;
-use crate::clock::{SharedClock, SystemClock, random_bytes};
+use super::text::{length, parse_size};
+use crate::clock::{SharedClock, Sleep, SystemClock, random_bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Generation, RecordingId, Sid};
 use crate::input::{self, Source};
 use crate::media::Container;
 use crate::naming::Prefix;
-use crate::recorder::{Options, Output, OutputSpec, Recorder, Spool};
+use crate::recorder::{Event, OnFull, Options, Output, OutputSpec, Recorder, Spool, Summary};
 use crate::slicer::SlicingRules;
+use crate::spool::SpoolBase;
 use crate::store::{Store, StoreOptions};
 use crate::time::{MediaSpan, WallTime};
 
@@ -75,15 +79,35 @@ pub struct Arguments {
     spool: Option<PathBuf>,
     #[command(flatten)]
     server: Server,
+    /// Bytes that may wait in the spool
+    #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = parse_size)]
+    spool_limit: u64,
+    /// The same with all that other recordings, and dead workers, have in that spool; by default no limit
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    spool_total: Option<u64>,
+    /// What to do when the spool or its disk is full: drop the oldest segments, or make the input wait; by default
+    /// wait for files and pipes, drop for the network
+    #[arg(long, value_name = "WHAT")]
+    on_full: Option<WhenFull>,
     /// Leave it to TLS to protect what is sent to S3: half the processor time
     #[arg(long)]
     unsigned_payload: bool,
     /// How long to wait at the end for a store that does not serve
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
     stop_timeout: Duration,
+    /// Tell so often how the recording stands: spool, uploads, retries, last commit
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    metrics: Option<Duration>,
     /// Events and the summary as JSON, one object a line, on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// What to do when the spool is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WhenFull {
+    Drop,
+    Wait,
 }
 
 /// Records until the input ends or the process is asked to stop.
@@ -113,14 +137,20 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         rules,
         prefix,
         spool: spool(arguments.spool.as_ref()),
+        spool_limit: arguments.spool_limit,
         stop_patience: arguments.stop_timeout,
         respite: RESPITE,
         clock: clock.clone(),
         ..Options::default()
     };
-    if source.waits() {
-        options.max_waiting_segments = PATIENT_INPUT_SEGMENTS;
+    if let Some(total) = arguments.spool_total {
+        options.worker_room = Some(options.spool.base(&store)?.room(total).await);
     }
+    options.on_full = match arguments.on_full {
+        Some(WhenFull::Drop) => OnFull::Drop,
+        None if !source.waits() => OnFull::Drop,
+        Some(WhenFull::Wait) | None => OnFull::Wait { segments: PATIENT_INPUT_SEGMENTS },
+    };
     let mut spec = OutputSpec::composite(Container::MpegTs);
     if let Some(date) = start.or_else(|| source.file_time().filter(|_| !source.is_live())) {
         spec = spec.start_time(date);
@@ -149,6 +179,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         pace: arguments.realtime.then(|| Pace { clock: clock.clone(), begin: None }),
         silence: Duration::from_millis(u64::try_from(rules.interruption.millis()).unwrap_or(u64::MAX)),
         events: recorder.events(),
+        meter: Meter { recorder: &recorder, every: arguments.metrics, due: None },
         clock,
         output,
         began: false,
@@ -157,16 +188,17 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         true => Ok(Fed::UntilStopped),
         false => session.feed(&mut source, &mut signals, &mut progress).await,
     };
-    let ended = session.output.finish().await;
+    let Session { output, mut events, began, .. } = session;
+    let ended = output.finish().await;
     // A turn without a frame has nothing to end: another may still record.
-    let nothing = session.output.now().await.is_none();
+    let nothing = output.now().await.is_none();
     let again = recorder.generation() > Generation::FIRST;
     let open = fed.is_err() || nothing && (ended.is_err() || again);
     let left = if open { recorder.orphan().await } else { recorder.stop().await };
-    session.show_events(&mut progress);
+    show_events(&mut events, &mut progress);
     let input = match fed {
         // Nothing came so far, which is no fault of the input.
-        Ok(Fed::UntilStopped) if !session.began => Ok(()),
+        Ok(Fed::UntilStopped) if !began => Ok(()),
         Ok(_) => ended,
         Err(error) => Err(error),
     };
@@ -174,20 +206,38 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     match (left, input) {
         // What was recorded before the input failed is complete.
         (Ok(summary), input) => {
-            progress.finish(&summary, &store.to_string());
             if open {
                 progress.say(&format!(
                     "the recording stays open: go on with --sid {} --resume, or end it with tapeline stop",
                     summary.sid
                 ));
             }
-            input.map_err(of_input)
+            input.map_err(of_input).and(whole(&summary))
         }
         (Err(left), Ok(())) => Err(left),
         // What ended the uploading ends the input too, and is told once.
         (Err(left), Err(input)) if left.report().contains(input.message()) => Err(left),
         (Err(left), Err(input)) => Err(left.context(of_input(input).report())),
     }
+}
+
+/// # Errors
+/// `MediaLost` where there are gaps.
+fn whole(summary: &Summary) -> Result<()> {
+    let accounts = || summary.outputs.iter().map(|output| &output.account);
+    let (gaps, millis): (u64, u64) =
+        (accounts().map(|account| account.gaps).sum(), accounts().map(|account| account.gap_millis).sum());
+    if gaps == 0 {
+        return Ok(());
+    }
+    let causes: BTreeSet<&str> =
+        accounts().flat_map(|account| account.gap_causes.keys().map(|cause| cause.as_str())).collect();
+    let causes = causes.into_iter().collect::<Vec<_>>().join(", ");
+    let message = format!(
+        "{gaps} segments of {} are lost: {causes}; the rest is stored, and the playlist has gaps in their places",
+        length(millis)
+    );
+    Err(Error::new(ErrorKind::MediaLost, message))
 }
 
 /// How feeding ended.
@@ -197,17 +247,18 @@ enum Fed {
 }
 
 /// What the loop works with.
-struct Session {
+struct Session<'a> {
     pace: Option<Pace>,
     silence: Duration,
-    events: tokio::sync::broadcast::Receiver<crate::recorder::Event>,
+    events: Receiver<Event>,
+    meter: Meter<'a>,
     clock: SharedClock,
     output: Output,
     /// Bytes were handed on.
     began: bool,
 }
 
-impl Session {
+impl Session<'_> {
     /// Hands the input on until it ends, fails, or the process is asked to stop.
     async fn feed(
         &mut self,
@@ -229,6 +280,10 @@ impl Session {
                     progress.show(&event);
                     continue;
                 }
+                () = self.meter.due(&self.clock) => {
+                    self.meter.tell(progress);
+                    continue;
+                }
                 () = &mut silence, if live => {
                     silence = self.clock.sleep(self.silence);
                     self.output.interrupt().await?;
@@ -242,22 +297,32 @@ impl Session {
             while !bytes.is_empty() {
                 let length = if self.pace.is_some() { PACED_BYTES } else { bytes.len() };
                 let piece = bytes.split_to(length.min(bytes.len()));
-                // Writing may wait for a store that is far behind; a request to stop may not.
-                tokio::select! {
-                    biased;
-                    () = signals.requested() => {
-                        progress.say("stopping");
-                        return Ok(Fed::UntilStopped);
-                    }
-                    () = self.output.ready() => {}
+                if !self.ready(signals, progress).await {
+                    progress.say("stopping");
+                    return Ok(Fed::UntilStopped);
                 }
                 self.began = true;
                 self.output.write_bytes_arrived(piece, chunk.arrived).await?;
-                self.show_events(progress);
+                show_events(&mut self.events, progress);
                 if !self.keep_pace(signals, progress).await {
                     progress.say("stopping");
                     return Ok(Fed::UntilStopped);
                 }
+            }
+        }
+    }
+
+    /// Waits until more may be written. Writing may wait for a store that is far behind, or a full disk; a request to
+    /// stop may not: false where there is one.
+    async fn ready(&mut self, signals: &mut StopSignals, progress: &mut Progress) -> bool {
+        let mut ready = std::pin::pin!(self.output.ready());
+        loop {
+            tokio::select! {
+                biased;
+                () = signals.requested() => return false,
+                () = &mut ready => return true,
+                Ok(event) = self.events.recv() => progress.show(&event),
+                () = self.meter.due(&self.clock) => self.meter.tell(progress),
             }
         }
     }
@@ -276,16 +341,38 @@ impl Session {
             }
         }
     }
+}
 
-    fn show_events(&mut self, progress: &mut Progress) {
-        loop {
-            match self.events.try_recv() {
-                Ok(event) => progress.show(&event),
-                // Those that were missed are in the summary.
-                Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
-            }
+fn show_events(events: &mut Receiver<Event>, progress: &mut Progress) {
+    loop {
+        match events.try_recv() {
+            Ok(event) => progress.show(&event),
+            // Those that were missed are in the summary.
+            Err(TryRecvError::Lagged(_)) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return,
         }
+    }
+}
+
+/// Tells from time to time how the recording stands.
+struct Meter<'a> {
+    recorder: &'a Recorder,
+    every: Option<Duration>,
+    due: Option<Sleep>,
+}
+
+impl Meter<'_> {
+    /// Waits until it is time; for ever where nobody asked for it. May be dropped while it waits.
+    async fn due(&mut self, clock: &SharedClock) {
+        match self.every {
+            Some(every) => self.due.get_or_insert_with(|| clock.sleep(every)).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn tell(&mut self, progress: &Progress) {
+        self.due = None;
+        progress.measure(&self.recorder.metrics());
     }
 }
 
@@ -328,8 +415,8 @@ async fn begin(store: &Store, arguments: &Arguments, id: RecordingId, options: O
 fn spool(argument: Option<&PathBuf>) -> Spool {
     match argument {
         None => Spool::Usual,
-        Some(folder) if folder.as_os_str() == "memory:" => Spool::Memory,
-        Some(folder) => Spool::Folder(folder.clone()),
+        Some(folder) if folder.as_os_str() == "memory:" => Spool::In(SpoolBase::memory()),
+        Some(folder) => Spool::In(SpoolBase::folder(folder)),
     }
 }
 

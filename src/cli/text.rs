@@ -57,6 +57,30 @@ pub fn length(millis: u64) -> String {
     humantime::format_duration(Duration::from_millis(millis)).to_string()
 }
 
+/// Reads a number of bytes, as `500MB` or `8GiB`.
+///
+/// # Errors
+/// What it should look like.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let factor: Option<u64> = match unit.trim() {
+        "" | "B" => Some(1),
+        "kB" | "KB" => Some(1000),
+        "MB" => Some(1_000_000),
+        "GB" => Some(1_000_000_000),
+        "TB" => Some(1_000_000_000_000),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        "TiB" => Some(1 << 40),
+        _ => None,
+    };
+    let size =
+        digits.parse().ok().zip(factor).and_then(|(count, factor): (u64, u64)| count.checked_mul(factor));
+    size.filter(|&size| size > 0).ok_or_else(|| "write it as 500MB or 8GiB".to_owned())
+}
+
 /// So many bytes.
 pub fn size(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()

@@ -5,6 +5,7 @@
 //! Fields of a later program are kept when the document is written again. `tests/golden/control.json` is
 //! the form.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use crate::checksum::Sha256;
 use crate::ids::{Cname, Generation, Sid};
 use crate::media::Container;
 use crate::naming::{NameKind, ObjectName, Prefix};
+use crate::spool::GapCause;
 use crate::time::{MediaTime, WallTime};
 
 /// The `schema` of the documents this program writes.
@@ -106,6 +108,15 @@ pub struct OutputState {
     pub gaps: u64,
     /// Their length.
     pub gap_millis: u64,
+    /// The same by cause.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gap_causes: BTreeMap<GapCause, u64>,
+    /// Time between entries that none covers: nothing came of the source.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub silent_millis: u64,
+    /// Time that two entries in a row cover: the source's clock was set back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub doubled_millis: u64,
     /// The date of the first entry.
     pub begin: WallTime,
     /// Where the last entry ends.
@@ -119,6 +130,11 @@ pub struct OutputState {
     /// Fields of a later program.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(millis: &u64) -> bool {
+    *millis == 0
 }
 
 /// Where the seal of an older generation is, and what it must be.

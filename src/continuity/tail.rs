@@ -7,6 +7,7 @@ use crate::checksum::Crc64;
 use crate::media::Container;
 use crate::naming::{NameKind, ObjectName, encode_uri};
 use crate::playlist::Entry;
+use crate::spool::GapCause;
 use crate::time::{MediaTime, WallTime};
 
 /// One committed segment, or a gap where one should be.
@@ -35,6 +36,9 @@ pub struct TailEntry {
     /// `EXT-X-GAP`
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gap: bool,
+    /// Why it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<GapCause>,
     /// Fields of a later program.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

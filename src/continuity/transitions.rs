@@ -8,6 +8,7 @@
 //! | claim | anyone | + 1 | Recovering, the generation grows; after the third failover Abandoned |
 //! | stop | anyone | + 1 | Stopped |
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Map;
@@ -18,6 +19,7 @@ use crate::checksum::Sha256;
 use crate::ids::{Generation, RecordingId};
 use crate::media::Container;
 use crate::naming::Prefix;
+use crate::spool::GapCause;
 use crate::time::MediaSpan;
 
 /// New entries of one output, for a commit.
@@ -168,6 +170,9 @@ impl OutputState {
             duration_millis: 0,
             gaps: 0,
             gap_millis: 0,
+            gap_causes: BTreeMap::new(),
+            silent_millis: 0,
+            doubled_millis: 0,
             begin: first.date,
             end: end_of(last),
             hash: addition.hash,
@@ -181,6 +186,12 @@ impl OutputState {
 
     fn add(&mut self, addition: &Addition) {
         for entry in &addition.entries {
+            if self.segments > 0 {
+                let between = entry.date.since(self.end.date).millis();
+                let positive = |millis: i64| u64::try_from(millis).unwrap_or(0);
+                self.silent_millis = self.silent_millis.saturating_add(positive(between));
+                self.doubled_millis = self.doubled_millis.saturating_add(positive(between.saturating_neg()));
+            }
             // A document from elsewhere may hold any number.
             self.segments = self.segments.saturating_add(1);
             self.bytes = self.bytes.saturating_add(entry.bytes);
@@ -188,6 +199,8 @@ impl OutputState {
             if entry.gap {
                 self.gaps = self.gaps.saturating_add(1);
                 self.gap_millis = self.gap_millis.saturating_add(entry.millis);
+                let of_cause = self.gap_causes.entry(entry.cause.unwrap_or(GapCause::Unknown)).or_default();
+                *of_cause = of_cause.saturating_add(entry.millis);
             }
             self.end = end_of(entry);
         }

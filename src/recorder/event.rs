@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::summary::Summary;
 use crate::slicer::CutReason;
+use crate::spool::GapCause;
 use crate::ts::Notes;
 
 /// One event. Serialized with its name in `event`.
@@ -38,6 +40,46 @@ pub enum Event {
         /// Why it ended.
         reason: CutReason,
     },
+    /// A segment was given up; a gap takes its place in the playlist.
+    Gap {
+        /// The output's playlist.
+        playlist: String,
+        /// The segment's place in it, from 0.
+        segment: u64,
+        /// The object it would have been.
+        name: String,
+        /// Its length.
+        duration_millis: u64,
+        /// Why.
+        cause: GapCause,
+    },
+    /// The spool, or its disk, takes no more.
+    SpoolFull {
+        /// Which of the two.
+        cause: GapCause,
+        /// Bytes that this recording has in the spool.
+        bytes: u64,
+        /// Bytes that it may have.
+        limit: u64,
+        /// The input waits; else segments are given up.
+        waits: bool,
+    },
+    /// The spool has room again.
+    SpoolFreed {
+        /// Bytes that this recording has in it.
+        bytes: u64,
+    },
+    /// The store asks for fewer requests, and gets them; or no longer does.
+    Throttled {
+        /// So many are allowed, of all recordings that share the store's handle; `None` where there is no limit any
+        /// more.
+        requests_per_minute: Option<u64>,
+    },
+    /// The store serves again.
+    Recovered {
+        /// For how long no request had succeeded.
+        outage_millis: u64,
+    },
     /// More segments belong to the recording, whatever happens to this worker.
     SegmentCommitted {
         /// The output's playlist.
@@ -69,6 +111,8 @@ pub enum Event {
         /// Why.
         error: String,
     },
+    /// The recording has ended, well or not. The last event.
+    Summary(Box<Summary>),
     /// The store did not take something; it is tried again.
     Retrying {
         /// The object.

@@ -19,20 +19,23 @@
 //! let media = std::fs::read("fixtures/h264_aac.ts").expect("the fixture");
 //! video.write_bytes(media.into()).await?;
 //! let summary = recorder.stop().await?;
-//! assert_eq!(summary.outputs[0].segments, 2);
+//! assert_eq!(summary.outputs[0].account.segments, 2);
 //! # Ok(())
 //! # }
 //! # tokio::runtime::Runtime::new().unwrap().block_on(demo()).unwrap();
 //! ```
 
 mod event;
+mod metrics;
 mod options;
 mod output;
+mod place;
 mod session;
 mod summary;
 
 pub use event::Event;
-pub use options::{Options, OutputSpec, Spool};
+pub use metrics::Metrics;
+pub use options::{OnFull, Options, OutputSpec, Spool};
 pub use output::Output;
 pub use session::Recorder;
-pub use summary::{OutputSummary, Summary};
+pub use summary::{Account, OutputSummary, Summary};

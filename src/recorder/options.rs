@@ -1,6 +1,5 @@
 //! What the caller chooses.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,19 +8,30 @@ use crate::ids::{MediaKind, OutputName, Uid};
 use crate::media::Container;
 use crate::naming::Prefix;
 use crate::slicer::SlicingRules;
+use crate::spool::{Room, SpoolBase};
 use crate::time::WallTime;
 use crate::upload::Limits;
 
 /// Where segments wait until they are stored.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub enum Spool {
-    /// A folder in a local store itself, so that nothing is copied; else in the user's state folder.
+    /// In a local store itself, so that nothing is copied; else in the user's state folder.
     #[default]
     Usual,
-    /// A folder of its own in this one.
-    Folder(PathBuf),
-    /// Memory, for workers without a disk: what is not stored is lost with the process.
-    Memory,
+    /// In this place. Memory is for workers without a disk: what is not stored is lost with the process.
+    In(SpoolBase),
+}
+
+/// What to do when the spool, or its disk, is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFull {
+    /// Give up the oldest segment that is not being stored, for an input that cannot wait: a gap takes its place.
+    Drop,
+    /// Make the input wait, and already when so many segments of an output wait for the store.
+    Wait {
+        /// How many.
+        segments: usize,
+    },
 }
 
 /// How to record.
@@ -36,8 +46,12 @@ pub struct Options {
     pub spool: Spool,
     /// Uploads under way at once.
     pub limits: Limits,
-    /// Segments of an output that may wait in the spool; then writing waits too.
-    pub max_waiting_segments: usize,
+    /// Bytes that this recording may have in the spool.
+    pub spool_limit: u64,
+    /// The account of all recordings of this worker, if they share one: this recording's bytes count in it.
+    pub worker_room: Option<Room>,
+    /// What to do when there is no room left, or none on the disk.
+    pub on_full: OnFull,
     /// How long stopping waits for a store that does not serve, from its last answer on.
     pub stop_patience: Duration,
     /// A recording that another worker claimed less than this ago is not taken over: of several who are told
@@ -50,14 +64,17 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// The rules' defaults; 1024 segments may wait (four hours of 15 s each), and stopping waits a minute.
+    /// The rules' defaults; a spool of at most 8 GiB (three hours of 6 Mb/s), of which the oldest is given up when
+    /// it is full; stopping waits a minute.
     fn default() -> Self {
         Self {
             rules: SlicingRules::default(),
             prefix: Prefix::default(),
             spool: Spool::Usual,
             limits: Limits::default(),
-            max_waiting_segments: 1024,
+            spool_limit: 8 << 30,
+            worker_room: None,
+            on_full: OnFull::Drop,
             stop_patience: Duration::from_secs(60),
             respite: Duration::ZERO,
             clock: SystemClock::shared(),

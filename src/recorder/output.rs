@@ -1,22 +1,30 @@
 //! One output: media goes in, segments go into the spool and on to the upload.
+//!
+//! Where the spool or its disk is full, an input that can wait is made to wait before the next write; for one that
+//! cannot, the oldest segment that can be spared is given up, and where there is none, the open one. Its
+//! place in the playlist becomes a gap.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Mutex, Semaphore};
-use tracing::{Instrument, Span, info, info_span};
+use tracing::{Instrument, Span, info, info_span, warn};
 
 use super::event::Event;
+use super::options::OnFull;
 use super::session::Session;
 use crate::checksum::RunningCrc64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::naming::{NameKind, ObjectName};
 use crate::slicer::{Action, OpenedSegment, SealedSegment, SliceError, Slicer};
-use crate::spool::SpoolFile;
+use crate::spool::{Fact, GapCause, Opened, Sealed, SpoolFile};
 use crate::time::WallTime;
 use crate::ts::Notes;
-use crate::upload::SealedFile;
+use crate::upload::{Body, SealedFile};
 
+/// How often a full disk is tried again for an input that waits.
+const PRESS: Duration = Duration::from_secs(1);
 /// How often a segment's name may be taken in the spool before something is wrong.
 const MAX_NAMES: usize = 1000;
 
@@ -36,7 +44,8 @@ pub(super) struct Shared {
     live: bool,
     span: Span,
     state: Mutex<State>,
-    room: Arc<Semaphore>,
+    /// Segments that may wait, of an input that can.
+    places: Option<Arc<Semaphore>>,
 }
 
 #[derive(Debug)]
@@ -53,9 +62,11 @@ struct State {
 
 #[derive(Debug)]
 struct OpenSegment {
-    file: SpoolFile,
+    file: Arc<SpoolFile>,
     name: ObjectName,
     crc64: RunningCrc64,
+    /// Its bytes were given up; what still comes of it is too.
+    lost: Option<GapCause>,
 }
 
 impl Output {
@@ -66,7 +77,10 @@ impl Output {
         live: bool,
         slicer: Slicer,
     ) -> Self {
-        let room = Arc::new(Semaphore::new(session.options.max_waiting_segments.max(1)));
+        let places = match session.options.on_full {
+            OnFull::Wait { segments } => Some(Arc::new(Semaphore::new(segments.max(1)))),
+            OnFull::Drop => None,
+        };
         let state = State {
             slicer,
             segment: None,
@@ -77,18 +91,28 @@ impl Output {
         };
         let span = info_span!(parent: &session.span, "output", %playlist);
         let state = Mutex::new(state);
-        Self { shared: Arc::new(Shared { session, index, playlist, live, span, state, room }) }
+        Self { shared: Arc::new(Shared { session, index, playlist, live, span, state, places }) }
     }
 
-    /// Waits while too many segments wait for the store. May be dropped while it waits.
+    /// Waits, where the input is one that can wait, while too many segments wait for the store, or the spool or its
+    /// disk is full. May be dropped while it waits.
     pub async fn ready(&self) {
-        // A permit for each segment that may wait; one free is enough.
-        drop(self.shared.room.acquire().await);
+        let Some(places) = &self.shared.places else { return };
+        loop {
+            self.shared.wait_for_room().await;
+            tokio::select! {
+                biased;
+                // A permit for each segment that may wait; one free is enough.
+                _ = places.acquire() => return,
+                // Meanwhile the disk may have become full.
+                () = self.shared.session.options.clock.sleep(PRESS) => {}
+            }
+        }
     }
 
     /// Takes the next bytes of the container, in chunks of any size, as having arrived now.
     ///
-    /// Waits only where the local disk is slow or too many segments wait for the store. Must not be dropped
+    /// Waits only where the local disk is slow, and as [`ready`](Self::ready) does. Must not be dropped
     /// while it waits: bytes would be missing. Who cannot wait calls [`ready`](Self::ready) before.
     ///
     /// # Errors
@@ -184,35 +208,92 @@ impl Shared {
         while let Some(action) = state.slicer.pull() {
             match (action, &mut state.segment) {
                 (Action::Open(facts), _) => {
-                    self.open(state, facts).await.map_err(|error| error.context(&self.playlist))?;
+                    self.open(state, facts).map_err(|error| error.context(&self.playlist))?;
                 }
-                (Action::Bytes(bytes), Some(segment)) => {
+                (Action::Bytes(bytes), Some(segment)) if segment.lost.is_none() => {
                     segment.crc64.update(&bytes);
                     segment.file.append(bytes);
                 }
-                (Action::Bytes(_), None) => {}
+                (Action::Bytes(_), _) => {}
                 (Action::Sealed(facts), _) => self.seal(state, facts)?,
             }
         }
-        match &state.segment {
-            Some(segment) => segment.file.flush().await.map_err(|error| error.context(&self.playlist)),
-            None => Ok(()),
+        self.write(state).await
+    }
+
+    /// Brings what was appended into the spool, or says what has become of it.
+    async fn write(&self, state: &mut State) -> Result<()> {
+        if let Some(segment) = state.segment.as_mut().filter(|segment| segment.lost.is_none())
+            && let Err(error) = segment.file.flush().await
+        {
+            match self.session.options.on_full {
+                OnFull::Wait { .. } => return Err(error.context(&self.playlist)),
+                OnFull::Drop => {
+                    warn!(error = %error.report(), "the spool failed");
+                    segment.lose(GapCause::SpoolFailed).await;
+                }
+            }
+        }
+        if self.session.options.on_full == OnFull::Drop {
+            self.make_room(state).await;
+        }
+        Ok(())
+    }
+
+    /// Gives segments up until the spool and its disk have room again.
+    async fn make_room(&self, state: &mut State) {
+        let spool = &self.session.spool;
+        loop {
+            let cause = self.session.full();
+            self.session.tell_room(cause, false);
+            let Some(cause) = cause else { return };
+            let freed = self.session.driver.make_room(cause).await;
+            if spool.press().await && cause == GapCause::DiskFull || freed {
+                continue;
+            }
+            match state.segment.as_mut().filter(|segment| segment.lost.is_none()) {
+                Some(segment) => segment.lose(cause).await,
+                // There is no more to give up: it is others' media that fills it.
+                None => return,
+            }
         }
     }
 
-    async fn open(&self, state: &mut State, facts: OpenedSegment) -> Result<()> {
+    /// Waits until the spool and its disk have room.
+    async fn wait_for_room(&self) {
+        let spool = &self.session.spool;
+        loop {
+            let freed = spool.room().freed();
+            spool.press().await;
+            let cause = self.session.full();
+            self.session.tell_room(cause, true);
+            // Where nothing more can be stored, the next write says why.
+            if cause.is_none() || self.session.driver.check().is_err() {
+                return;
+            }
+            tokio::select! {
+                biased;
+                () = freed => {}
+                () = self.session.options.clock.sleep(PRESS) => {}
+            }
+        }
+    }
+
+    fn open(&self, state: &mut State, facts: OpenedSegment) -> Result<()> {
         let container = state.slicer.container();
         let mut start = facts.date;
         for _ in 0..MAX_NAMES {
             let name = ObjectName { kind: NameKind::Segment { start, container }, ..self.playlist.clone() };
-            let clock = self.session.options.clock.clone();
-            let Some(file) = SpoolFile::create(&self.session.spool, &name.to_string(), clock).await? else {
+            let (spool, clock) = (&self.session.spool, self.session.options.clock.clone());
+            let opened = Opened::new(self.playlist.to_string(), &facts);
+            let Some(file) = SpoolFile::create(spool, &name.to_string(), Some(opened), clock) else {
                 // Two segments that begin in the same millisecond.
                 start = start.next_milli();
                 continue;
             };
             info!(segment = facts.seq.0, date = %facts.date, key = facts.starts_with_key, "segment opened");
-            state.segment = Some(OpenSegment { file, name, crc64: RunningCrc64::default() });
+            let file = Arc::new(file);
+            state.segment = Some(OpenSegment { file, name, crc64: RunningCrc64::default(), lost: None });
             state.without_key_frame += u64::from(!facts.starts_with_key);
             self.session.emit(Event::SegmentOpened {
                 playlist: self.playlist.to_string(),
@@ -227,14 +308,29 @@ impl Shared {
     }
 
     fn seal(&self, state: &mut State, facts: SealedSegment) -> Result<()> {
-        let Some(OpenSegment { file, name, crc64 }) = state.segment.take() else { return Ok(()) };
+        let Some(OpenSegment { file, name, crc64, lost }) = state.segment.take() else { return Ok(()) };
         let notes = state.slicer.notes();
         if std::mem::replace(&mut state.told, notes.faults()) != notes.faults() {
             self.session.emit(Event::InputFaults { playlist: self.playlist.to_string(), notes });
         }
-        // Without room the next write waits, not this one, which is halfway through its bytes.
-        let permit = Arc::clone(&self.room).try_acquire_owned().ok();
-        let sealed = SealedFile { file: Arc::new(file), name, facts, crc64: crc64.current(), permit };
-        self.session.driver.sealed(self.index, sealed)
+        let crc64 = crc64.current();
+        let body = match lost {
+            Some(cause) => Body::Gap { file, cause },
+            None => {
+                file.seal(Sealed::new(&facts, crc64));
+                // Without a place the next write waits, not this one, which is halfway through its bytes.
+                let places = self.places.as_ref();
+                let permit = places.and_then(|places| Arc::clone(places).try_acquire_owned().ok());
+                Body::File { file, crc64, permit }
+            }
+        };
+        self.session.driver.sealed(self.index, SealedFile { name, facts, body })
+    }
+}
+
+impl OpenSegment {
+    async fn lose(&mut self, cause: GapCause) {
+        self.lost = Some(cause);
+        self.file.drop_bytes(Fact::Dropped(cause)).await;
     }
 }

@@ -1,27 +1,31 @@
 //! A recording while this worker records it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use serde_json::Map;
 use tokio::sync::broadcast;
-use tracing::{Span, info, info_span};
+use tracing::{Span, info, info_span, warn};
 
 use super::event::Event;
-use super::options::{Options, OutputSpec, Spool};
+use super::metrics::Metrics;
+use super::options::{Options, OutputSpec};
 use super::output::Output;
+use super::place::spool;
 use super::summary::{OutputSummary, Summary};
 use crate::clock::draw;
-use crate::continuity::{Claim, Holder, HolderOptions, Phase, Recordings, probe};
+use crate::continuity::{Claim, ControlObject, Holder, HolderOptions, Phase, Recordings, probe};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Generation, OutputName, RecordingId, Sid};
 use crate::media::Container;
 use crate::naming::{NameKind, ObjectName, key};
 use crate::playlist::Header;
 use crate::slicer::{Slicer, SlicerOptions};
-use crate::spool::SpoolFolder;
+use crate::spool::{GapCause, SpoolFolder, WorkerRecord};
 use crate::store::Store;
 use crate::time::MediaSpan;
-use crate::upload::{Driver, DriverOptions, Ending, Finished, Notice};
+use crate::upload::{Driver, DriverOptions, Ending, Finished, Notice, Trouble};
 
 /// Events kept for a listener that is slow; then it misses the oldest.
 const EVENTS: usize = 1024;
@@ -36,11 +40,15 @@ pub(super) struct Session {
     id: RecordingId,
     generation: Generation,
     uid: u32,
+    store: Store,
     pub(super) options: Options,
     pub(super) spool: SpoolFolder,
     pub(super) driver: Driver,
     /// Gone once the recording was stopped, which ends the listeners' streams.
     events: Mutex<Option<broadcast::Sender<Event>>>,
+    trouble: Arc<Trouble>,
+    /// Why the spool takes no more, as it was told last.
+    full: Mutex<Option<GapCause>>,
     pub(super) span: Span,
 }
 
@@ -49,6 +57,30 @@ impl Session {
         if let Some(events) = &*self.events.lock().unwrap_or_else(PoisonError::into_inner) {
             // Nobody may be listening.
             let _ = events.send(event);
+        }
+    }
+
+    /// Why the spool takes no more, where it does not.
+    pub(super) fn full(&self) -> Option<GapCause> {
+        let full = || self.spool.room().is_full().then_some(GapCause::SpoolFull);
+        if self.spool.is_stuck() { Some(GapCause::DiskFull) } else { full() }
+    }
+
+    /// Tells when the spool has become full, and when it has room again.
+    pub(super) fn tell_room(&self, full: Option<GapCause>, waits: bool) {
+        let before = {
+            let mut told = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *told, full)
+        };
+        let room = self.spool.room();
+        match (before, full) {
+            (None, Some(cause)) => {
+                warn!(cause = cause.as_str(), bytes = room.used(), "no room in the spool");
+                let (bytes, limit) = (room.used(), room.limit());
+                self.emit(Event::SpoolFull { cause, bytes, limit, waits });
+            }
+            (Some(_), None) => self.emit(Event::SpoolFreed { bytes: room.used() }),
+            _ => {}
         }
     }
 
@@ -80,7 +112,7 @@ impl Recorder {
     pub async fn start(store: &Store, id: RecordingId, options: Options) -> Result<Self> {
         let composite = key(&options.prefix, &playlist_name(&id, Generation::FIRST, OutputName::Composite));
         let foreign = store.check_access(&composite).await?;
-        let (recordings, events) = prepare(store, &options).await?;
+        let (recordings, told) = prepare(store, &options).await?;
         let register = recordings.register(&id.sid);
         if foreign && register.read().await?.is_none() {
             let message =
@@ -88,9 +120,9 @@ impl Recorder {
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         let spool = spool(store, &id.sid, &options).await?;
-        let started = Holder::start(register, &id, options.prefix.clone(), holder_options(&options, &events));
+        let started = Holder::start(register, &id, options.prefix.clone(), told.holder_options(&options));
         match started.await {
-            Ok(holder) => Self::hold(store, holder, options, spool, events),
+            Ok(holder) => Self::hold(store, holder, options, spool, told).await,
             Err(error) => {
                 spool.remove_if_empty().await;
                 Err(error)
@@ -116,8 +148,8 @@ impl Recorder {
             let message = format!("there is no recording {sid} in {store}: nobody has recorded there");
             return Err(Error::new(ErrorKind::NotFound, message));
         }
-        let (recordings, events) = prepare(store, &options).await?;
-        let claim = Claim::read(recordings.register(sid), holder_options(&options, &events)).await?;
+        let (recordings, told) = prepare(store, &options).await?;
+        let claim = Claim::read(recordings.register(sid), told.holder_options(&options)).await?;
         let state = claim.state();
         let another = |what: &str, its: &str, given: &str| {
             let message = format!("the recording {sid} has the {what} {its:?}, not {given:?}: leave it out");
@@ -134,7 +166,7 @@ impl Recorder {
         options.rules.first = Some(RESUMED_FIRST);
         let spool = spool(store, sid, &options).await?;
         match claim.make().await {
-            Ok(holder) => Self::hold(store, holder, options, spool, events),
+            Ok(holder) => Self::hold(store, holder, options, spool, told).await,
             Err(error) => {
                 spool.remove_if_empty().await;
                 Err(error)
@@ -143,15 +175,16 @@ impl Recorder {
     }
 
     /// Records what `holder` holds.
-    fn hold(
+    async fn hold(
         store: &Store,
         holder: Holder,
         options: Options,
         spool: SpoolFolder,
-        events: broadcast::Sender<Event>,
+        told: Told,
     ) -> Result<Self> {
         let state = holder.state();
         let (id, generation, uid) = (state.id(), state.generation, state.holder.uid);
+        spool.introduce(&worker_record(store, state)).await?;
         let span = info_span!("recording", sid = %id.sid, cname = %id.cname, %generation);
         info!(parent: &span, store = %store, %spool, uid, "recording");
         let driver_options = DriverOptions {
@@ -160,12 +193,15 @@ impl Recorder {
             seed: u64::from_be_bytes(draw(&*options.chance)?),
             prefix: options.prefix.clone(),
             spool: spool.clone(),
+            trouble: Arc::clone(&told.trouble),
             patience: options.stop_patience,
         };
-        let listener = listener(events.clone());
+        let listener = listener(told.events.clone());
         let driver = span.in_scope(|| Driver::start(store.clone(), holder, driver_options, listener));
-        let events = Mutex::new(Some(events));
-        let session = Session { id, generation, uid, options, spool, driver, events, span };
+        let (events, full) = (Mutex::new(Some(told.events)), Mutex::default());
+        let (store, trouble) = (store.clone(), told.trouble);
+        let session =
+            Session { id, generation, uid, store, options, spool, driver, events, trouble, full, span };
         Ok(Self { session: Arc::new(session), outputs: Mutex::default() })
     }
 
@@ -187,6 +223,14 @@ impl Recorder {
     /// The folder where segments wait until they are stored; `None` for memory.
     pub fn spool(&self) -> Option<&Path> {
         self.session.spool.path()
+    }
+
+    /// How the recording stands: what waits in the spool, what is being stored, what troubles it.
+    pub fn metrics(&self) -> Metrics {
+        let session = &self.session;
+        let now = session.options.clock.monotonic();
+        let traffic = session.store.traffic();
+        Metrics::new(session.spool.room(), &session.driver.standing(), &session.trouble, traffic, now)
     }
 
     /// Opens an output. Each has its own playlist; handles are independent of each other.
@@ -258,8 +302,9 @@ impl Recorder {
         }
         let finished = self.session.driver.finish(ending).await;
         self.session.spool.remove_if_empty().await;
-        self.session.events.lock().unwrap_or_else(PoisonError::into_inner).take();
         let summary = self.summary(&outputs, &finished, ending).await;
+        self.session.emit(Event::Summary(Box::new(summary.clone())));
+        self.session.events.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (finished.failure, failure) {
             (Some(error), _) => Err(self.incomplete(&summary, error.kind(), &error)),
             (None, Some(error)) => Err(self.incomplete(&summary, ErrorKind::DataLoss, &error)),
@@ -270,22 +315,17 @@ impl Recorder {
     async fn summary(&self, outputs: &[Output], finished: &Finished, ending: Ending) -> Summary {
         let mut summaries = Vec::new();
         for (output, finished) in outputs.iter().zip(&finished.outputs) {
-            summaries.push(OutputSummary {
-                playlist: finished.playlist.clone(),
-                segments: finished.segments,
-                bytes: finished.bytes,
-                duration_millis: finished.duration_millis,
-                listed: finished.listed,
-                uncommitted: finished.uncommitted,
-                complete: finished.complete,
-                without_key_frame: output.without_key_frame().await,
-                notes: output.notes().await,
-            });
+            summaries.push(OutputSummary::new(
+                finished,
+                output.without_key_frame().await,
+                output.notes().await,
+            ));
         }
         let id = &self.session.id;
         Summary {
             sid: id.sid.to_string(),
             cname: id.cname.to_string(),
+            store: self.session.store.to_string(),
             phase: if ending == Ending::Stop { Phase::Stopped } else { Phase::Orphaned },
             generation: self.generation().get(),
             uid: self.uid(),
@@ -294,8 +334,8 @@ impl Recorder {
     }
 
     fn incomplete(&self, summary: &Summary, kind: ErrorKind, error: &Error) -> Error {
-        let committed: u64 = summary.outputs.iter().map(|output| output.segments).sum();
-        let missing: u64 = summary.outputs.iter().map(|output| output.uncommitted).sum();
+        let committed: u64 = summary.outputs.iter().map(|output| output.account.segments).sum();
+        let missing: u64 = summary.outputs.iter().map(|output| output.account.uncommitted).sum();
         let message = format!(
             "{} is incomplete: {committed} segments are committed, {missing} complete ones are not, and what \
              is not committed is in {}: {}",
@@ -332,55 +372,70 @@ fn listener(events: broadcast::Sender<Event>) -> impl Fn(Notice) + Send + Sync +
             Notice::Listed { playlist, segments, ended } => {
                 Event::SegmentListed { playlist: playlist.to_string(), segments, ended }
             }
-            Notice::Failed(error) => Event::Failed { kind: error.kind().as_str(), error: error.report() },
-            Notice::Retrying { key, error, pause } => Event::Retrying {
-                key,
-                error,
-                pause_millis: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+            Notice::Gap { playlist, name, facts, cause } => Event::Gap {
+                playlist: playlist.to_string(),
+                segment: facts.opened.seq.0,
+                name: name.to_string(),
+                duration_millis: facts.duration_millis,
+                cause,
             },
+            Notice::Throttled { per_minute } => Event::Throttled { requests_per_minute: per_minute },
+            Notice::Recovered { outage } => Event::Recovered { outage_millis: millis(outage) },
+            Notice::Failed(error) => Event::Failed { kind: error.kind().as_str(), error: error.report() },
+            Notice::Retrying { key, error, pause } => {
+                Event::Retrying { key, error, pause_millis: millis(pause) }
+            }
         };
         // Nobody may be listening.
         let _ = events.send(event);
     }
 }
 
-/// Makes sure of the store, and gives its recordings and the channel of this one's events.
-async fn prepare(store: &Store, options: &Options) -> Result<(Recordings, broadcast::Sender<Event>)> {
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Where what happens is told.
+struct Told {
+    events: broadcast::Sender<Event>,
+    trouble: Arc<Trouble>,
+}
+
+impl Told {
+    fn holder_options(&self, options: &Options) -> HolderOptions {
+        let (listener, trouble) = (listener(self.events.clone()), Arc::clone(&self.trouble));
+        let clock = options.clock.clone();
+        HolderOptions {
+            clock: options.clock.clone(),
+            chance: options.chance.clone(),
+            on_retry: Arc::new(move |key, error, pause| {
+                trouble.met(clock.monotonic(), error.report());
+                listener(Notice::Retrying { key: key.to_owned(), error: error.report(), pause });
+            }),
+        }
+    }
+}
+
+/// Makes sure of the store, and gives its recordings and where this one's events go.
+async fn prepare(store: &Store, options: &Options) -> Result<(Recordings, Told)> {
     let form = probe::prepare(store, &options.clock, draw(&*options.chance)?).await?;
     let (events, _) = broadcast::channel(EVENTS);
-    Ok((Recordings::new(store, form), events))
+    Ok((Recordings::new(store, form), Told { events, trouble: Arc::default() }))
 }
 
-fn holder_options(options: &Options, events: &broadcast::Sender<Event>) -> HolderOptions {
-    let listener = listener(events.clone());
-    HolderOptions {
-        clock: options.clock.clone(),
-        chance: options.chance.clone(),
-        on_retry: Arc::new(move |key, error, pause| {
-            listener(Notice::Retrying { key: key.to_owned(), error: error.report(), pause });
-        }),
+/// What tells whoever finds the spool whose it is.
+fn worker_record(store: &Store, state: &ControlObject) -> WorkerRecord {
+    WorkerRecord {
+        schema: WorkerRecord::SCHEMA,
+        sid: state.sid.clone(),
+        cname: state.cname.clone(),
+        prefix: state.prefix.clone(),
+        generation: state.generation,
+        uid: state.holder.uid,
+        store: store.to_string(),
+        host: state.holder.host.clone(),
+        pid: state.holder.pid,
+        since: state.holder.since,
+        unknown: Map::new(),
     }
-}
-
-async fn spool(store: &Store, sid: &Sid, options: &Options) -> Result<SpoolFolder> {
-    let base = match &options.spool {
-        Spool::Memory => return Ok(SpoolFolder::memory()),
-        Spool::Folder(folder) => folder.clone(),
-        Spool::Usual => usual_spool(store)?,
-    };
-    SpoolFolder::create(&base, sid, draw(&*options.chance)?).await
-}
-
-/// A folder of a local store lies on the store's file system: segments are linked into place. Else the
-/// user's folder for state (XDG Base Directory Specification).
-fn usual_spool(store: &Store) -> Result<PathBuf> {
-    if let Some(root) = store.local_root() {
-        return Ok(root.join(".tapeline").join("spool"));
-    }
-    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local").join("state"));
-    let base = state.or_else(home).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidInput, "there is no home folder for the spool; name one with --spool")
-    })?;
-    Ok(base.join("tapeline").join("spool"))
 }

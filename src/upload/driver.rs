@@ -8,37 +8,55 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tracing::{Instrument, Span};
 
 use super::plan::Limits;
 use super::requests::Context;
+use super::standing::{Standing, Trouble};
 use super::work::{Command, Work};
 use crate::checksum::Crc64;
 use crate::clock::SharedClock;
-use crate::continuity::Holder;
+use crate::continuity::{Holder, OutputState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::Container;
 use crate::naming::{ObjectName, Prefix};
 use crate::playlist::Header;
 use crate::slicer::SealedSegment;
-use crate::spool::{SpoolFile, SpoolFolder};
+use crate::spool::{GapCause, SpoolFile, SpoolFolder};
 use crate::store::Store;
 
-/// A complete segment in the spool.
+/// A segment that has ended.
 #[derive(Debug)]
 pub struct SealedFile {
-    /// Its bytes, perhaps not all written yet.
-    pub file: Arc<SpoolFile>,
     /// The name it is to have; where that is taken, the next free millisecond.
     pub name: ObjectName,
     /// What is known of it.
     pub facts: SealedSegment,
-    /// Checksum of its bytes.
-    pub crc64: Crc64,
-    /// Given back when the segment is committed.
-    pub permit: Option<OwnedSemaphorePermit>,
+    /// What there is of it.
+    pub body: Body,
+}
+
+/// What there is of a segment.
+#[derive(Debug)]
+pub enum Body {
+    /// All of it, in the spool.
+    File {
+        /// Its bytes, perhaps not all written yet.
+        file: Arc<SpoolFile>,
+        /// Their checksum.
+        crc64: Crc64,
+        /// Given back when the segment is committed.
+        permit: Option<OwnedSemaphorePermit>,
+    },
+    /// Nothing: its place is a gap.
+    Gap {
+        /// What is left is what is known of it.
+        file: Arc<SpoolFile>,
+        /// Why.
+        cause: GapCause,
+    },
 }
 
 /// What happened.
@@ -53,7 +71,18 @@ pub enum Notice {
         /// What is known of it.
         facts: SealedSegment,
     },
-    /// So many segments of an output belong to the recording, whatever happens to this worker.
+    /// A segment was given up; its place in the playlist is a gap.
+    Gap {
+        /// The output's playlist.
+        playlist: ObjectName,
+        /// The name it would have had.
+        name: ObjectName,
+        /// What is known of it.
+        facts: SealedSegment,
+        /// Why.
+        cause: GapCause,
+    },
+    /// So many entries of an output belong to the recording, whatever happens to this worker.
     Committed {
         /// The output's playlist.
         playlist: ObjectName,
@@ -71,6 +100,16 @@ pub enum Notice {
     },
     /// Not everything will be stored; where another worker has the recording, nothing more.
     Failed(Arc<Error>),
+    /// The store asks for fewer requests: so many are allowed, or as many as there are again.
+    Throttled {
+        /// The limit.
+        per_minute: Option<u64>,
+    },
+    /// Nothing could be stored for a while; now the store serves again.
+    Recovered {
+        /// Since the first request that failed.
+        outage: Duration,
+    },
     /// The store did not take something; it is tried again after a pause.
     Retrying {
         /// What.
@@ -95,6 +134,8 @@ pub struct DriverOptions {
     pub prefix: Prefix,
     /// Where the texts of playlists are kept.
     pub spool: SpoolFolder,
+    /// What fails for now is counted here, by whoever else makes requests for the recording too.
+    pub trouble: Arc<Trouble>,
     /// How long [`Driver::finish`] waits for a store that does not serve, from its last answer on.
     pub patience: Duration,
 }
@@ -111,20 +152,25 @@ pub enum Ending {
 /// One output at the end.
 #[derive(Debug, Clone, Default)]
 pub struct FinishedOutput {
-    /// The playlist's key; `None` where no segment was committed.
+    /// The playlist's key; `None` where nothing was committed.
     pub playlist: Option<String>,
-    /// Segments committed.
-    pub segments: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Their length.
-    pub duration_millis: u64,
-    /// Segments that the playlist in the store lists.
+    /// What is committed of it.
+    pub committed: Option<OutputState>,
+    /// Entries that the playlist in the store lists.
     pub listed: u64,
     /// Complete segments that are not committed; they are in the spool.
     pub uncommitted: u64,
-    /// All segments are committed, and the playlist in the store shows all of them and the end.
+    /// Their length.
+    pub uncommitted_millis: u64,
+    /// All is committed, and the playlist in the store shows all of it and the end.
     pub complete: bool,
+}
+
+impl FinishedOutput {
+    /// Entries committed, gaps included.
+    pub fn entries(&self) -> u64 {
+        self.committed.as_ref().map_or(0, |output| output.segments)
+    }
 }
 
 /// The recording at the end.
@@ -141,6 +187,7 @@ pub struct Finished {
 pub struct Driver {
     commands: mpsc::UnboundedSender<Command>,
     failure: watch::Receiver<Option<Arc<Error>>>,
+    standing: watch::Receiver<Standing>,
     /// Taken by the one who waits for its end.
     task: Mutex<Option<JoinHandle<Finished>>>,
     abort: AbortHandle,
@@ -156,15 +203,29 @@ impl Driver {
     ) -> Self {
         let (commands, inbox) = mpsc::unbounded_channel();
         let (failed, failure) = watch::channel(None);
-        let context = Context { store, options, notices: Arc::new(notices) };
-        let work = Work::new(context, holder, failed);
+        let (stands, standing) = watch::channel(Standing::default());
+        let context = Context { store, options: Arc::new(options), notices: Arc::new(notices) };
+        let work = Work::new(context, holder, failed, stands);
         let task = tokio::spawn(work.run(inbox).instrument(Span::current()));
-        Self { commands, failure, abort: task.abort_handle(), task: Mutex::new(Some(task)) }
+        Self { commands, failure, standing, abort: task.abort_handle(), task: Mutex::new(Some(task)) }
     }
 
     /// Adds an output; they are counted from 0.
     pub fn add_output(&self, playlist: ObjectName, container: Container, header: Header) {
         self.send(Command::Add { playlist, container, header });
+    }
+
+    /// Gives up the oldest segment that can be spared, of any output: best one whose bytes are in the store already,
+    /// which loses nothing; else one that is not being sent. False where there is none.
+    pub async fn make_room(&self, cause: GapCause) -> bool {
+        let (reply, freed) = oneshot::channel();
+        self.send(Command::MakeRoom { cause, reply });
+        freed.await.unwrap_or(false)
+    }
+
+    /// How the upload stands.
+    pub fn standing(&self) -> Standing {
+        *self.standing.borrow()
     }
 
     /// Hands over the next segment of an output.

@@ -7,11 +7,15 @@
 
 mod budget;
 mod driver;
+mod output;
 mod plan;
 mod playlist_text;
 mod publish;
 mod requests;
+mod standing;
+mod waiting;
 mod work;
 
-pub use driver::{Driver, DriverOptions, Ending, Finished, FinishedOutput, Notice, SealedFile};
+pub use driver::{Body, Driver, DriverOptions, Ending, Finished, FinishedOutput, Notice, SealedFile};
 pub use plan::Limits;
+pub use standing::{Standing, Trouble};

@@ -28,6 +28,8 @@ const MOST_UNPUBLISHED: u64 = 64 * 1024;
 /// Nothing more is committed while the store refuses playlists and so much is unpublished: the control object
 /// would become too large to read.
 const MOST_UNCONFIRMED: u64 = 1024 * 1024;
+/// One commit covers so many segments: after a long outage all that waited, or was given up, is ready at once.
+const MOST_IN_COMMIT: u64 = 256;
 
 /// What may be under way at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,17 @@ enum State {
     Sealed,
     UnderWay,
     Stored,
+    /// Given up.
+    Gap,
+}
+
+/// A segment that is not ready yet.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    bytes: u64,
+    state: State,
+    /// Counts the segments of all outputs as they were sealed.
+    order: u64,
 }
 
 /// How far the recording's end is.
@@ -78,10 +91,11 @@ enum Ending {
 
 #[derive(Debug, Default)]
 struct Output {
-    /// Segments not yet stored with all before them: their sizes and states. The first has the place
-    /// `ready`.
-    queue: VecDeque<(u64, State)>,
+    /// Segments not yet stored with all before them. The first has the place `ready`.
+    queue: VecDeque<Waiting>,
     ready: u64,
+    /// The sizes of those that are ready and in no commit that was sent.
+    ready_sizes: VecDeque<u64>,
     /// Segments in commits that were sent.
     sent: u64,
     committed: u64,
@@ -98,8 +112,6 @@ struct Output {
     published_text: u64,
     /// Since when something committed is not shown.
     waiting_since: Option<Duration>,
-    /// A segment is lost; nothing from it on can be committed.
-    cut_off: bool,
     /// The playlist's text is lost; it cannot be published any more.
     mute: bool,
 }
@@ -112,9 +124,10 @@ pub(super) struct Plan {
     outputs: Vec<Output>,
     under_way: usize,
     under_way_bytes: u64,
-    /// Bytes of media that are stored and not in a commit, and of those in the commit that was sent.
-    ready_bytes: u64,
+    /// Bytes of media in the commit that was sent.
     sent_bytes: u64,
+    /// Segments sealed so far.
+    sealed: u64,
     committing: bool,
     /// When the last commit was made, and when the next one may be sent.
     last_commit: Option<Duration>,
@@ -131,8 +144,8 @@ impl Plan {
             outputs: Vec::new(),
             under_way: 0,
             under_way_bytes: 0,
-            ready_bytes: 0,
             sent_bytes: 0,
+            sealed: 0,
             committing: false,
             last_commit: None,
             next_commit: Duration::ZERO,
@@ -148,41 +161,67 @@ impl Plan {
 
     /// The next segment of an output is complete.
     pub fn sealed(&mut self, output: usize, bytes: u64) {
-        if let Some(output) = self.outputs.get_mut(output).filter(|output| !output.cut_off) {
-            output.queue.push_back((bytes, State::Sealed));
+        self.sealed += 1;
+        let waiting = Waiting { bytes, state: State::Sealed, order: self.sealed };
+        if let Some(output) = self.outputs.get_mut(output) {
+            output.queue.push_back(waiting);
         }
     }
 
-    /// A segment cannot be stored. Those before it go on; those behind it cannot be committed any more.
-    pub fn lost(&mut self, output: usize, place: u64) {
-        let Some(output) = self.outputs.get_mut(output) else { return };
-        let Some(index) = place.checked_sub(output.ready).and_then(|index| usize::try_from(index).ok())
-        else {
-            return;
-        };
-        output.cut_off = true;
-        for (bytes, state) in output.queue.drain(index.min(output.queue.len())..) {
-            if state == State::UnderWay {
-                self.under_way -= 1;
-                self.under_way_bytes -= bytes;
-            }
+    /// The next segment of an output was given up before it was complete.
+    pub fn sealed_as_gap(&mut self, output: usize) {
+        self.sealed(output, 0);
+        if let Some(output) = self.outputs.get_mut(output)
+            && let Some(last) = output.queue.back_mut()
+        {
+            last.state = State::Gap;
+            output.advance();
         }
+    }
+
+    /// A segment is given up.
+    pub fn given_up(&mut self, output: usize, place: u64) {
+        let Some(output) = self.outputs.get_mut(output) else { return };
+        let Some(waiting) = output.waiting(place) else { return };
+        if waiting.state == State::UnderWay {
+            self.under_way -= 1;
+            self.under_way_bytes -= waiting.bytes;
+        }
+        *waiting = Waiting { bytes: 0, state: State::Gap, ..*waiting };
+        output.advance();
     }
 
     /// A segment is in the store.
     pub fn stored(&mut self, output: usize, place: u64) {
         let Some(output) = self.outputs.get_mut(output) else { return };
-        let index = place.checked_sub(output.ready).and_then(|index| usize::try_from(index).ok());
-        let entry = index.and_then(|index| output.queue.get_mut(index));
-        let Some((bytes, state @ State::UnderWay)) = entry else { return };
-        *state = State::Stored;
-        self.under_way -= 1;
-        self.under_way_bytes -= *bytes;
-        while let Some(&(bytes, State::Stored)) = output.queue.front() {
-            output.queue.pop_front();
-            output.ready += 1;
-            self.ready_bytes += bytes;
+        let Some(waiting) = output.waiting(place) else { return };
+        if waiting.state != State::UnderWay {
+            return;
         }
+        waiting.state = State::Stored;
+        self.under_way -= 1;
+        self.under_way_bytes -= waiting.bytes;
+        output.advance();
+    }
+
+    /// The segment that is the first to be given up: the oldest that is not under way, for what was sent of one
+    /// would be wasted; else the youngest that is.
+    pub fn to_spare(&self) -> Option<(usize, u64)> {
+        let outputs = self.outputs.iter().enumerate();
+        let all: Vec<_> = outputs
+            .flat_map(|(index, output)| {
+                (output.ready..).zip(&output.queue).map(move |(place, waiting)| (index, place, waiting))
+            })
+            .collect();
+        let of = |state| all.iter().filter(move |(.., waiting)| waiting.state == state);
+        let oldest = of(State::Sealed).min_by_key(|(.., waiting)| waiting.order);
+        let youngest = || of(State::UnderWay).max_by_key(|(.., waiting)| waiting.order);
+        oldest.or_else(youngest).map(|&(output, place, _)| (output, place))
+    }
+
+    /// Segments being stored, and their bytes.
+    pub fn under_way(&self) -> (usize, u64) {
+        (self.under_way, self.under_way_bytes)
     }
 
     /// An output's playlist cannot be published any more; its segments are committed all the same.
@@ -310,8 +349,15 @@ impl Plan {
             return None;
         }
         self.committing = true;
-        self.outputs.iter_mut().for_each(|output| output.sent = output.ready);
-        self.sent_bytes = std::mem::take(&mut self.ready_bytes);
+        let mut room = MOST_IN_COMMIT;
+        self.sent_bytes = 0;
+        for output in &mut self.outputs {
+            let count = (output.ready - output.sent).min(room);
+            room -= count;
+            output.sent += count;
+            let count = usize::try_from(count).unwrap_or(usize::MAX).min(output.ready_sizes.len());
+            self.sent_bytes += output.ready_sizes.drain(..count).sum::<u64>();
+        }
         Some(Step::Commit)
     }
 
@@ -374,17 +420,34 @@ impl Plan {
             _ => self.limits.bytes.saturating_sub(self.under_way_bytes),
         };
         for (index, output) in self.outputs.iter_mut().enumerate() {
-            let mut waiting = (output.ready..).zip(&mut output.queue);
-            if let Some((place, (bytes, state))) = waiting.find(|(_, (_, state))| *state == State::Sealed)
-                && *bytes <= room
+            let mut queue = (output.ready..).zip(&mut output.queue);
+            if let Some((place, waiting)) = queue.find(|(_, waiting)| waiting.state == State::Sealed)
+                && waiting.bytes <= room
             {
-                *state = State::UnderWay;
+                waiting.state = State::UnderWay;
                 self.under_way += 1;
-                self.under_way_bytes += *bytes;
+                self.under_way_bytes += waiting.bytes;
                 return Some(Step::Store { output: index, place });
             }
         }
         None
+    }
+}
+
+impl Output {
+    fn waiting(&mut self, place: u64) -> Option<&mut Waiting> {
+        let index = usize::try_from(place.checked_sub(self.ready)?).ok()?;
+        self.queue.get_mut(index)
+    }
+
+    /// What is stored with all before it, or given up, is ready.
+    fn advance(&mut self) {
+        while let Some(waiting) =
+            self.queue.pop_front_if(|waiting| matches!(waiting.state, State::Stored | State::Gap))
+        {
+            self.ready += 1;
+            self.ready_sizes.push_back(waiting.bytes);
+        }
     }
 }
 

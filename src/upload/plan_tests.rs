@@ -256,22 +256,55 @@ fn a_segment_larger_than_the_limit_goes_alone() {
 }
 
 #[test]
-fn a_lost_segment_ends_its_output_before_it() {
-    let mut plan = plan(Limits::default(), 1);
+fn a_segment_that_is_given_up_is_committed_as_a_gap_in_its_place() {
+    let mut plan = plan(Limits { segments: 2, bytes: 100 }, 1);
     (0..4).for_each(|_| plan.sealed(0, 10));
-    assert_eq!(steps(&mut plan, NOW).len(), 4);
-    plan.stored(0, 2);
-    plan.lost(0, 1);
-    plan.sealed(0, 10);
-    plan.stored(0, 3);
+    assert_eq!(steps(&mut plan, NOW), [store(0, 0), store(0, 1)]);
+    // Not those under way.
+    assert_eq!(plan.to_spare(), Some((0, 2)));
+    plan.given_up(0, 2);
+    assert_eq!(plan.to_spare(), Some((0, 3)));
+    plan.given_up(0, 3);
+    assert_eq!(plan.to_spare(), Some((0, 1)), "the youngest that is under way");
+    plan.given_up(0, 1);
+    assert_eq!(plan.under_way(), (1, 10));
+    // Its answer comes all the same.
+    plan.stored(0, 1);
+    plan.sealed_as_gap(0);
     assert_eq!(steps(&mut plan, NOW), [], "the first is still under way");
     plan.stored(0, 0);
     plan.end(true);
     assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
-    assert_eq!(plan.batch().first(), Some(&(0..1)));
+    assert_eq!(plan.batch(), [0..5]);
     plan.committed(NOW, written(0), [500]);
     assert_eq!(steps(&mut plan, NOW)[0], Step::Close);
-    assert_eq!((plan.under_way, plan.under_way_bytes), (0, 0));
+    assert_eq!((plan.under_way(), plan.to_spare()), ((0, 0), None));
+}
+
+#[test]
+fn the_oldest_of_all_outputs_is_given_up_first() {
+    let mut plan = plan(Limits { segments: 1, bytes: 100 }, 3);
+    [2, 1, 0, 1, 2].into_iter().for_each(|output| plan.sealed(output, 10));
+    assert_eq!(steps(&mut plan, NOW), [store(0, 0)]);
+    let given_up: Vec<_> = std::iter::from_fn(|| {
+        let (output, place) = plan.to_spare()?;
+        plan.given_up(output, place);
+        Some((output, place))
+    })
+    .collect();
+    assert_eq!(given_up, [(2, 0), (1, 0), (1, 1), (2, 1), (0, 0)]);
+}
+
+#[test]
+fn what_waited_for_hours_is_committed_in_parts() {
+    let mut plan = plan(Limits::default(), 2);
+    (0..300).for_each(|_| plan.sealed_as_gap(1));
+    assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
+    assert_eq!(plan.batch(), [0..0, 0..256]);
+    plan.committed(NOW, written(0), [0, 500]);
+    assert_eq!(steps(&mut plan, NOW), [Step::Publish { output: 1 }]);
+    assert_eq!(steps(&mut plan, later(1)), [Step::Commit]);
+    assert_eq!(plan.batch(), [0..0, 256..300]);
 }
 
 proptest! {
@@ -282,6 +315,7 @@ proptest! {
         sizes in prop::collection::vec((0usize..3, 1u64..60), 0..40),
         picks in prop::collection::vec(any::<prop::sample::Index>(), 400),
         pauses in prop::collection::vec(0u64..1500, 400),
+        given_up in prop::collection::vec(0usize..400, 0..6),
     ) {
         let limits = Limits { segments: 3, bytes: 100 };
         let mut plan = plan(limits, 3);
@@ -296,7 +330,13 @@ proptest! {
         let mut now = NOW;
         let (mut open, mut stored) = (Vec::new(), HashSet::new());
         let (mut committed, mut shown, mut last_commit) = ([0u64; 3], [0u64; 3], None);
-        for (pick, pause) in picks.into_iter().zip(pauses) {
+        for (round, (pick, pause)) in picks.into_iter().zip(pauses).enumerate() {
+            if given_up.contains(&round) && let Some((output, place)) = plan.to_spare() {
+                // As good as stored, and what was under way of it is called off.
+                plan.given_up(output, place);
+                stored.insert((output, place));
+                open.retain(|step| *step != Step::Store { output, place });
+            }
             now += Duration::from_millis(pause);
             if open.is_empty() && !plan.is_done() {
                 now = now.max(plan.wake().unwrap_or(now));

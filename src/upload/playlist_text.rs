@@ -26,14 +26,14 @@ impl PlaylistText {
     /// The text without an entry.
     ///
     /// # Errors
-    /// What the spool gives.
-    pub async fn create(
+    /// `Conflict` where another output has that playlist.
+    pub fn create(
         folder: &SpoolFolder,
         playlist: &ObjectName,
         header: &Header,
         clock: SharedClock,
     ) -> Result<Self> {
-        let file = SpoolFile::create(folder, &playlist.to_string(), clock).await?;
+        let file = SpoolFile::create(folder, &playlist.to_string(), None, clock);
         let taken = || Error::new(ErrorKind::Conflict, format!("{playlist} is in the spool already"));
         let file = Arc::new(file.ok_or_else(taken)?);
         let mut text =

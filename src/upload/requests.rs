@@ -20,7 +20,7 @@ const MAX_NAMES: usize = 1000;
 #[derive(Clone)]
 pub(super) struct Context {
     pub store: Store,
-    pub options: DriverOptions,
+    pub options: Arc<DriverOptions>,
     pub notices: Arc<dyn Fn(Notice) + Send + Sync>,
 }
 
@@ -59,7 +59,7 @@ impl Context {
         let mut backoff = Backoff::new(self.options.seed ^ u64::from(Crc64::of(key.as_bytes())));
         loop {
             let created = match file.path() {
-                Some(path) => self.store.put_file_new(key, path, kind).await,
+                Some(path) => self.store.put_file_new(key, &path, kind).await,
                 None => self.store.put_new(key, file.read(bytes).await?, kind).await,
             };
             let error = match created {
@@ -82,6 +82,7 @@ impl Context {
     pub async fn pause(&self, key: &str, error: &Error, backoff: &mut Backoff) {
         let pause = backoff.next_delay();
         debug!(error = %error.report(), ?pause, "trying again");
+        self.options.trouble.met(self.options.clock.monotonic(), error.report());
         (self.notices)(Notice::Retrying { key: key.to_owned(), error: error.report(), pause });
         self.options.clock.sleep(pause).await;
     }

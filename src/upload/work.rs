@@ -1,47 +1,39 @@
 //! The task of an upload: it carries the plan out, with the requests under way beside it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::UpdateVersion;
-use serde_json::Map;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, info, info_span, warn};
 
-use super::driver::{Ending, Finished, FinishedOutput, Notice, SealedFile};
+use super::driver::{Ending, Finished, Notice, SealedFile};
+use super::output::Output;
 use super::plan::{Plan, Step};
 use super::playlist_text::PlaylistText;
 use super::publish::Publication;
 use super::requests::Context;
-use crate::continuity::{Addition, Holder, TailEntry, Written};
+use super::standing::Standing;
+use super::waiting::Waiting;
+use crate::continuity::{Holder, Written};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::Container;
-use crate::naming::{NameKind, ObjectName, key};
+use crate::naming::{ObjectName, key};
 use crate::playlist::Header;
+use crate::spool::GapCause;
+
+/// How often a full disk is tried again for the last bytes of a segment.
+const PRESS: Duration = Duration::from_secs(1);
+/// An outage that was shorter is not told.
+const OUTAGE: Duration = Duration::from_secs(1);
 
 /// What the task is told.
 pub(super) enum Command {
     Add { playlist: ObjectName, container: Container, header: Header },
     Sealed { output: usize, sealed: Box<SealedFile> },
+    MakeRoom { cause: GapCause, reply: oneshot::Sender<bool> },
     Finish(Ending),
-}
-
-struct Output {
-    playlist: ObjectName,
-    container: Container,
-    header: Header,
-    text: PlaylistText,
-    /// Length of the text with what is committed.
-    committed_text: u64,
-    /// The playlist in the store, once it is ours.
-    known: Option<UpdateVersion>,
-    /// Segments handed over.
-    sealed: u64,
-    /// Segments being stored, stored, or being committed, by their place.
-    waiting: BTreeMap<u64, SealedFile>,
-    finished: FinishedOutput,
 }
 
 enum Done {
@@ -78,17 +70,39 @@ pub(super) struct Work {
     jobs: JoinSet<Done>,
     /// Why not everything will be stored.
     failed: watch::Sender<Option<Arc<Error>>>,
+    stands: watch::Sender<Standing>,
+    last_commit: Option<Duration>,
+    /// Segments given up.
+    gaps: u64,
+    /// The store's rate is limited.
+    throttled: bool,
     /// Nothing more is sent.
     aborted: bool,
     ending: Option<Ending>,
 }
 
 impl Work {
-    pub fn new(context: Context, holder: Holder, failed: watch::Sender<Option<Arc<Error>>>) -> Self {
+    pub fn new(
+        context: Context,
+        holder: Holder,
+        failed: watch::Sender<Option<Arc<Error>>>,
+        stands: watch::Sender<Standing>,
+    ) -> Self {
         let plan = Plan::new(context.options.limits, holder.form());
-        let holder = Arc::new(Mutex::new(holder));
-        let (outputs, jobs) = (Vec::new(), JoinSet::new());
-        Self { context, holder, plan, outputs, jobs, failed, aborted: false, ending: None }
+        Self {
+            context,
+            holder: Arc::new(Mutex::new(holder)),
+            plan,
+            outputs: Vec::new(),
+            jobs: JoinSet::new(),
+            failed,
+            stands,
+            last_commit: None,
+            gaps: 0,
+            throttled: false,
+            aborted: false,
+            ending: None,
+        }
     }
 
     pub async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) -> Finished {
@@ -122,9 +136,13 @@ impl Work {
                 },
                 command = inbox.recv(), if self.ending.is_none() => match command {
                     Some(Command::Add { playlist, container, header }) => {
-                        self.add(playlist, container, header).await;
+                        self.add(playlist, container, header);
                     }
                     Some(Command::Sealed { output, sealed }) => self.take(output, *sealed),
+                    Some(Command::MakeRoom { cause, reply }) => {
+                        // Who asked may be gone.
+                        let _ = reply.send(self.make_room(cause).await);
+                    }
                     Some(Command::Finish(ending)) => {
                         self.ending = Some(ending);
                         self.plan.end(ending == Ending::Stop);
@@ -135,25 +153,45 @@ impl Work {
                 },
                 () = until(deadline) => {
                     let patience = self.context.options.patience.as_secs();
-                    let message = format!("the store did not take everything within {patience} s");
+                    let why = self.context.options.trouble.why().map(|why| format!(": {why}")).unwrap_or_default();
+                    let message = format!("the store did not take everything within {patience} s{why}");
                     self.fail(Error::new(ErrorKind::DataLoss, message));
                 }
                 () = until(wake) => {}
             }
             self.begin_all();
+            self.tell_rate();
+            self.stands.send_replace(self.standing());
         }
         self.jobs.shutdown().await;
+        self.finished().await
+    }
+
+    async fn finished(self) -> Finished {
         let failure = self.failed.borrow().clone();
+        let holder = self.holder.lock().await;
         let mut outputs = Vec::new();
-        for mut output in self.outputs {
-            output.finished.uncommitted = output.sealed - output.finished.segments;
+        for output in self.outputs {
             // A text that nobody needs any more; else it may help to find out what was meant.
             if failure.is_none() {
                 output.text.file().remove().await;
             }
-            outputs.push(output.finished);
+            outputs.push(output.finished(holder.state(), &self.context.options.prefix));
         }
         Finished { outputs, failure }
+    }
+
+    fn standing(&self) -> Standing {
+        let waiting = || self.outputs.iter().flat_map(|output| output.waiting.values());
+        let (under_way, under_way_bytes) = self.plan.under_way();
+        Standing {
+            waiting: waiting().count() as u64,
+            oldest: waiting().map(|waiting| waiting.since).min(),
+            under_way,
+            under_way_bytes,
+            last_commit: self.last_commit,
+            gaps: self.gaps,
+        }
     }
 
     /// Keeps the first failure: it is the reason of those that follow.
@@ -176,27 +214,17 @@ impl Work {
         self.outputs.iter_mut().for_each(|output| output.waiting.clear());
     }
 
-    async fn add(&mut self, playlist: ObjectName, container: Container, header: Header) {
+    fn add(&mut self, playlist: ObjectName, container: Container, header: Header) {
         // Outputs are known by their number: after one that failed none is taken.
         if self.aborted {
             return;
         }
         let options = &self.context.options;
-        let text = PlaylistText::create(&options.spool, &playlist, &header, options.clock.clone()).await;
+        let text = PlaylistText::create(&options.spool, &playlist, &header, options.clock.clone());
         match text {
             Ok(text) => {
                 self.plan.add_output();
-                self.outputs.push(Output {
-                    playlist,
-                    container,
-                    header,
-                    text,
-                    committed_text: 0,
-                    known: None,
-                    sealed: 0,
-                    waiting: BTreeMap::new(),
-                    finished: FinishedOutput::default(),
-                });
+                self.outputs.push(Output::new(playlist, container, header, text));
             }
             Err(error) => self.fail(error),
         }
@@ -204,11 +232,48 @@ impl Work {
 
     fn take(&mut self, index: usize, sealed: SealedFile) {
         let Some(output) = self.outputs.get_mut(index) else { return };
-        output.sealed += 1;
-        if !self.aborted {
-            self.plan.sealed(index, sealed.facts.bytes);
-            output.waiting.insert(output.sealed - 1, sealed);
+        let waiting = Waiting::new(sealed, self.context.options.clock.monotonic());
+        if self.aborted {
+            return output.count(&waiting);
         }
+        match waiting.gap {
+            None => self.plan.sealed(index, waiting.facts.bytes),
+            Some(_) => self.plan.sealed_as_gap(index),
+        }
+        let place = output.take(waiting);
+        self.tell_gap(index, place);
+    }
+
+    /// Has bytes removed from the spool; false where there are none to spare.
+    async fn make_room(&mut self, cause: GapCause) -> bool {
+        let mut waiting = self.outputs.iter_mut().flat_map(|output| output.waiting.values_mut());
+        if let Some(copy) = waiting.find(|waiting| waiting.is_copy()) {
+            copy.free().await;
+            return true;
+        }
+        let Some((index, place)) = self.plan.to_spare().filter(|_| !self.aborted) else { return false };
+        self.give_up(index, place, cause).await;
+        true
+    }
+
+    async fn give_up(&mut self, index: usize, place: u64, cause: GapCause) {
+        self.plan.given_up(index, place);
+        let output = self.outputs.get_mut(index);
+        if let Some(waiting) = output.and_then(|output| output.waiting.get_mut(&place)) {
+            waiting.give_up(cause).await;
+            self.tell_gap(index, place);
+        }
+    }
+
+    /// Counts and tells a segment that was given up.
+    fn tell_gap(&mut self, index: usize, place: u64) {
+        let Some(output) = self.outputs.get(index) else { return };
+        let Some(waiting) = output.waiting.get(&place) else { return };
+        let Some(cause) = waiting.gap else { return };
+        warn!(segment = %waiting.name, cause = cause.as_str(), "segment lost");
+        self.gaps += 1;
+        let (playlist, name, facts) = (output.playlist.clone(), waiting.name.clone(), waiting.facts);
+        (self.context.notices)(Notice::Gap { playlist, name, facts, cause });
     }
 
     fn begin_all(&mut self) {
@@ -224,21 +289,31 @@ impl Work {
         }
     }
 
-    fn store(&mut self, output: usize, place: u64) {
-        let Some(sealed) = self.outputs.get(output).and_then(|output| output.waiting.get(&place)) else {
-            return;
-        };
-        let (context, file, name) = (self.context.clone(), Arc::clone(&sealed.file), sealed.name.clone());
-        let (bytes, span) = (sealed.facts.bytes, info_span!("segment", output, segment = place));
-        let proven = self.outputs.iter().any(|output| output.finished.segments > 0);
+    fn store(&mut self, index: usize, place: u64) {
+        let proven = self.outputs.iter().any(|output| output.committed > 0);
+        let output = self.outputs.get_mut(index);
+        let Some(waiting) = output.and_then(|output| output.waiting.get_mut(&place)) else { return };
+        let (context, file, name) = (self.context.clone(), Arc::clone(&waiting.file), waiting.name.clone());
+        let (bytes, span) = (waiting.facts.bytes, info_span!("segment", output = index, segment = place));
         let job = async move {
-            if let Err(error) = file.written().await {
-                return Done::Unwritten { output, place, error };
+            loop {
+                match file.press().await {
+                    Ok(true) => break,
+                    Ok(false) => {
+                        let (now, spool) = (context.options.clock.monotonic(), &context.options.spool);
+                        context
+                            .options
+                            .trouble
+                            .met(now, format!("the disk is full where the spool is, {spool}"));
+                        context.options.clock.sleep(PRESS).await;
+                    }
+                    Err(error) => return Done::Unwritten { output: index, place, error },
+                }
             }
             let name = context.store_segment(name, &file, bytes, proven).await;
-            Done::Stored { output, place, name }
+            Done::Stored { output: index, place, name }
         };
-        self.jobs.spawn(job.instrument(span));
+        waiting.under_way(self.jobs.spawn(job.instrument(span)));
     }
 
     fn commit(&mut self) {
@@ -246,24 +321,12 @@ impl Work {
         for (index, places) in self.plan.batch().into_iter().enumerate() {
             let published = self.plan.published_segments(index);
             let Some(output) = self.outputs.get_mut(index) else { continue };
-            let entries: Vec<TailEntry> =
-                places.filter_map(|place| output.waiting.get(&place)).filter_map(tail_entry).collect();
-            let appended = entries
-                .iter()
-                .try_for_each(|entry| output.text.append(&entry.entry(&output.playlist, output.container)));
-            if let Err(error) = appended {
-                let message = "a segment does not fit its playlist";
-                return self.fail(Error::new(ErrorKind::Internal, message).with_source(error));
-            }
-            if output.finished.segments > 0 || !entries.is_empty() {
-                additions.push(Addition {
-                    playlist: output.playlist.to_string(),
-                    container: output.container,
-                    target_duration: output.header.target_duration,
-                    entries,
-                    hash: output.text.hash(),
-                    published,
-                });
+            match output.addition(places, published) {
+                Ok(addition) => additions.extend(addition),
+                Err(error) => {
+                    let message = "a segment does not fit its playlist";
+                    return self.fail(Error::new(ErrorKind::Internal, message).with_source(error));
+                }
             }
         }
         let holder = Arc::clone(&self.holder);
@@ -292,7 +355,7 @@ impl Work {
     fn publish(&mut self, index: usize) {
         let ended = self.plan.shows_end(index);
         let Some(output) = self.outputs.get_mut(index) else { return };
-        let segments = output.finished.segments;
+        let segments = output.committed;
         let publication = Publication {
             key: key(&self.context.options.prefix, &output.playlist),
             pieces: Vec::new(),
@@ -318,23 +381,26 @@ impl Work {
     async fn settle(&mut self, done: Done) {
         match done {
             Done::Stored { output: index, place, name: Ok(name) } => {
+                self.serves();
                 if let Some(output) = self.outputs.get_mut(index)
-                    && let Some(sealed) = output.waiting.get_mut(&place)
+                    && let Some(waiting) = output.waiting.get_mut(&place)
                 {
-                    sealed.name = name.clone();
-                    let playlist = output.playlist.clone();
-                    (self.context.notices)(Notice::Stored { playlist, name, facts: sealed.facts });
+                    waiting.stored(name.clone());
+                    let (playlist, facts) = (output.playlist.clone(), waiting.facts);
+                    (self.context.notices)(Notice::Stored { playlist, name, facts });
                 }
                 self.plan.stored(index, place);
             }
-            Done::Committed(Ok(written)) => self.committed(written).await,
+            Done::Committed(Ok(written)) => {
+                self.serves();
+                self.committed(written).await;
+            }
             Done::Closed(Ok(ending)) => self.plan.closed(ending == Ending::Stop),
             Done::Published { output: index, segments, outcome: Ok(known) } => {
+                self.serves();
                 let ended = self.plan.shows_end(index);
                 if let Some(output) = self.outputs.get_mut(index) {
-                    output.known = Some(known);
-                    output.finished.listed = segments;
-                    output.finished.complete = ended && output.sealed == segments;
+                    output.published(known, segments, ended);
                     let playlist = output.playlist.clone();
                     (self.context.notices)(Notice::Listed { playlist, segments, ended });
                 }
@@ -346,9 +412,9 @@ impl Work {
             }
             // The spool has lost the segment.
             Done::Stored { output, place, name: Err(error) } if error.kind() == ErrorKind::NotFound => {
-                self.lose(output, place, error);
+                self.lose(output, place, error).await;
             }
-            Done::Unwritten { output, place, error } => self.lose(output, place, error),
+            Done::Unwritten { output, place, error } => self.lose(output, place, error).await,
             Done::Stored { name: Err(error), .. }
             | Done::Committed(Err(error))
             | Done::Closed(Err(error))
@@ -356,51 +422,43 @@ impl Work {
         }
     }
 
-    /// A segment cannot be stored, nor any behind it be listed.
-    fn lose(&mut self, index: usize, place: u64, error: Error) {
-        self.note(error);
-        self.plan.lost(index, place);
-        if let Some(output) = self.outputs.get_mut(index) {
-            output.waiting.split_off(&place);
+    /// A request succeeded.
+    fn serves(&self) {
+        let over = self.context.options.trouble.over(self.context.options.clock.monotonic());
+        if let Some(outage) = over.filter(|&outage| outage >= OUTAGE) {
+            (self.context.notices)(Notice::Recovered { outage });
         }
+    }
+
+    /// Tells when the store's rate has become limited, and when it is not any more.
+    fn tell_rate(&mut self) {
+        let limit = self.context.store.traffic().rate_limit;
+        if limit.is_some() != self.throttled {
+            self.throttled = limit.is_some();
+            let per_minute = limit.map(|per_second| (per_second * 60.0).round() as u64);
+            (self.context.notices)(Notice::Throttled { per_minute });
+        }
+    }
+
+    /// A segment is not in the spool as it should be.
+    async fn lose(&mut self, index: usize, place: u64, error: Error) {
+        warn!(error = %error.report(), "the spool failed");
+        self.give_up(index, place, GapCause::SpoolFailed).await;
     }
 
     /// What is committed need not be kept.
     async fn committed(&mut self, written: Written) {
+        let now = self.context.options.clock.monotonic();
         for (output, places) in self.outputs.iter_mut().zip(self.plan.batch()) {
             if places.is_empty() {
                 continue;
             }
-            for place in places {
-                let Some(sealed) = output.waiting.remove(&place) else { continue };
-                output.finished.segments += 1;
-                output.finished.bytes += sealed.facts.bytes;
-                output.finished.duration_millis += sealed.facts.duration_millis;
-                sealed.file.remove().await;
-            }
-            output.committed_text = output.text.len();
-            output.finished.playlist = Some(key(&self.context.options.prefix, &output.playlist));
-            let (playlist, segments) = (output.playlist.clone(), output.finished.segments);
+            output.commit(places).await;
+            let (playlist, segments) = (output.playlist.clone(), output.committed);
             (self.context.notices)(Notice::Committed { playlist, segments });
         }
+        self.last_commit = Some(now);
         let texts = self.outputs.iter().map(|output| output.committed_text);
-        self.plan.committed(self.context.options.clock.monotonic(), written, texts);
+        self.plan.committed(now, written, texts);
     }
-}
-
-fn tail_entry(sealed: &SealedFile) -> Option<TailEntry> {
-    let NameKind::Segment { start: utc, .. } = sealed.name.kind else { return None };
-    let opened = sealed.facts.opened;
-    Some(TailEntry {
-        utc,
-        start: opened.start,
-        clock: opened.clock,
-        date: opened.date,
-        millis: sealed.facts.duration_millis,
-        bytes: sealed.facts.bytes,
-        crc64: sealed.crc64,
-        discontinuity: opened.discontinuity,
-        gap: false,
-        unknown: Map::new(),
-    })
 }

@@ -58,6 +58,7 @@ pub fn entry(number: u32) -> TailEntry {
         crc64: Crc64::of(&number.to_be_bytes()),
         discontinuity: false,
         gap: false,
+        cause: None,
         unknown: Map::new(),
     }
 }

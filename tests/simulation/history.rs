@@ -190,7 +190,7 @@ impl fmt::Display for Line<'_> {
             What::Ended(Ended::Well(Some(summary))) => {
                 write!(f, "ENDS well:")?;
                 summary.outputs.iter().try_for_each(|output| {
-                    let (segments, listed) = (output.segments, output.listed);
+                    let (segments, listed) = (output.account.segments, output.listed);
                     write!(f, " {segments}/{listed}/{}", output.complete)
                 })
             }

@@ -7,8 +7,9 @@ use tapeline::clock::{SharedChance, SharedClock};
 use tapeline::ids::{MediaKind, RecordingId, Uid};
 use tapeline::media::Container;
 use tapeline::naming::Prefix;
-use tapeline::recorder::{Options, OutputSpec, Spool};
+use tapeline::recorder::{OnFull, Options, OutputSpec, Spool};
 use tapeline::slicer::SlicingRules;
+use tapeline::spool::SpoolBase;
 use tapeline::time::MediaSpan;
 use tapeline::upload::Limits;
 
@@ -68,7 +69,7 @@ pub struct Setting {
     pub clocks_agree: bool,
     target: MediaSpan,
     limits: Limits,
-    max_waiting_segments: usize,
+    on_full: OnFull,
     /// A recording that was claimed less than so long ago is left alone.
     pub respite: Duration,
 }
@@ -89,14 +90,15 @@ impl Setting {
         Options {
             rules,
             prefix: self.prefix.clone(),
-            spool: Spool::Memory,
+            spool: Spool::In(SpoolBase::memory()),
             limits: self.limits,
-            max_waiting_segments: self.max_waiting_segments,
+            on_full: self.on_full,
             // Longer than any outage here: what is not stored in the end is a fault.
             stop_patience: Duration::from_secs(600),
             respite: self.respite,
             clock,
             chance,
+            ..Options::default()
         }
     }
 }
@@ -162,7 +164,7 @@ impl Scenario {
             clocks_agree: random.permille(500),
             target: MediaSpan::from_secs(random.between(1, 4) as i64),
             limits: Limits { segments: random.between(1, 4) as usize, bytes: 16 << 20 },
-            max_waiting_segments: random.pick(&[1, 3, 1024]),
+            on_full: OnFull::Wait { segments: random.pick(&[1, 3, 1024]) },
             respite: Duration::from_secs(random.pick(&[0, 0, 0, 15])),
         }
     }

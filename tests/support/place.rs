@@ -11,7 +11,7 @@ use tapeline::store::Store;
 use tempfile::TempDir;
 
 use super::program::Record;
-use super::recording::all_files;
+use super::recording::{all_files, files};
 use super::tools::skip;
 use super::wait::until;
 
@@ -124,8 +124,8 @@ impl Place {
     /// What lies in the spools: bytes by the file's name.
     pub fn spooled(&self) -> Objects {
         let found = match &self.folder {
-            Some(folder) => all_files(folder.path()),
-            None => all_files(self.spools.path()),
+            Some(folder) => files(folder.path()),
+            None => files(self.spools.path()),
         };
         let spooled = found.into_iter().filter(|(path, _)| self.folder.is_none() || path.starts_with(SPOOL));
         spooled.map(|(path, body)| (path.rsplit('/').next().unwrap().to_owned(), body)).collect()

@@ -123,6 +123,11 @@ impl Running {
         }
     }
 
+    /// The same, or until the program ends.
+    pub fn wait_for_or_end(&mut self, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
+        std::iter::from_fn(|| self.next_event()).find(wanted)
+    }
+
     /// Waits until the playlist lists so many segments.
     pub fn wait_listed(&mut self, segments: u64) {
         self.wait_for("the segments are listed", |event| {
@@ -236,10 +241,11 @@ impl Ended {
         self.events.iter().filter(|event| event["event"] == kind).collect()
     }
 
-    /// The one output's part of the summary, which is the last thing said.
+    /// The one output's part of the summary, behind which there is at most an error.
     pub fn summary(&self) -> &Value {
-        let last = self.events.last().expect("a summary");
-        assert_eq!(last["event"], "summary", "{last}");
-        &last["outputs"][0]
+        let [.., before, last] = &self.events[..] else { panic!("no summary: {:?}", self.events) };
+        let summary = if last["event"] == "error" { before } else { last };
+        assert_eq!(summary["event"], "summary", "{summary}");
+        &summary["outputs"][0]
     }
 }

@@ -17,8 +17,14 @@ const STATE: [&str; 3] = [".tapeline/recordings/", ".tapeline/store.json", ".tap
 /// there, and its bytes.
 pub fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = all_files(root);
-    files.retain(|path, _| !STATE.iter().any(|state| path.starts_with(state)));
+    files.retain(|path, _| !STATE.iter().any(|state| path.starts_with(state)) && !is_of_the_spool(path));
     files
+}
+
+/// What the spool keeps beside media: whose it is, its lock, and what is known of segments.
+fn is_of_the_spool(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name == "lock" || name.ends_with("worker.json") || name.ends_with(".facts")
 }
 
 /// Every file below a folder.
@@ -71,8 +77,15 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Reads the playlist `key` in the folder `root`.
+    /// Reads the playlist `key` in the folder `root`, which has no gaps.
     pub fn read(root: &Path, key: &str) -> Self {
+        let recording = Self::read_with_gaps(root, key);
+        assert!(recording.playlist.segments.iter().all(|segment| !segment.gap), "{:?}", recording.playlist);
+        recording
+    }
+
+    /// The same with a playlist that may have gaps; they are not among the segments.
+    pub fn read_with_gaps(root: &Path, key: &str) -> Self {
         let files = files(root);
         let text = files.get(key).unwrap_or_else(|| panic!("no {key} among {:?}", files.keys()));
         let findings = check(text);
@@ -81,7 +94,8 @@ impl Recording {
         assert!(playlist.notes.is_empty(), "{:?}", playlist.notes);
         let folder = key.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
         let name = |uri: &str| format!("{folder}{}", decode_uri(uri).expect("a name"));
-        let segments: Vec<String> = playlist.segments.iter().map(|segment| name(&segment.uri)).collect();
+        let stored = playlist.segments.iter().filter(|segment| !segment.gap);
+        let segments: Vec<String> = stored.map(|segment| name(&segment.uri)).collect();
         for segment in &segments {
             let body = files.get(segment).unwrap_or_else(|| panic!("{segment} is listed but not there"));
             assert!(!body.is_empty() && body.len().is_multiple_of(188), "{segment} has {} bytes", body.len());

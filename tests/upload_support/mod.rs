@@ -24,10 +24,10 @@ use tapeline::naming::{NameKind, ObjectName, Prefix};
 use tapeline::playlist::Header;
 use tapeline::recorder::{Options, Recorder, Spool};
 use tapeline::slicer::{CutReason, OpenedSegment, SealedSegment};
-use tapeline::spool::{SpoolFile, SpoolFolder};
+use tapeline::spool::{Opened, Sealed, SpoolBase, SpoolFile, SpoolFolder};
 use tapeline::store::Store;
 use tapeline::time::{MediaSpan, MediaTime, WallTime};
-use tapeline::upload::{Driver, DriverOptions, Ending, Finished, Limits, Notice, SealedFile};
+use tapeline::upload::{Body, Driver, DriverOptions, Ending, Finished, Limits, Notice, SealedFile};
 use tokio::time::Instant;
 
 pub use counting_store::{CountingStore, Kind, Tally, Verb};
@@ -167,7 +167,7 @@ pub async fn start_requests(form: Form) -> [Tally; 2] {
     let mut asked = [Tally::default(); 2];
     for (sid, asked) in ["first", "later"].into_iter().zip(&mut asked) {
         let (clock, chance) = (TokioClock::shared(), Arc::new(Counted::default()));
-        let options = Options { spool: Spool::Memory, clock, chance, ..Options::default() };
+        let options = Options { spool: Spool::In(SpoolBase::memory()), clock, chance, ..Options::default() };
         counting.take();
         let recorder = Recorder::start(&store, RecordingId::new(sid, "channel").unwrap(), options).await;
         *asked = counting.take();
@@ -194,6 +194,7 @@ pub async fn record(recording: &Recording, spool: SpoolFolder, mut after_part: i
         seed: 1,
         prefix: Prefix::default(),
         spool: spool.clone(),
+        trouble: Arc::default(),
         patience: Duration::from_secs(60),
     };
     let playlists: Vec<ObjectName> = (0..recording.outputs).map(|output| playlist(&id, output)).collect();
@@ -215,7 +216,7 @@ pub async fn record(recording: &Recording, spool: SpoolFolder, mut after_part: i
             // Outputs are cut at their own times.
             let shift = millis * output as u64 / recording.outputs as u64;
             tokio::time::sleep_until(begin + Duration::from_millis((place + 1) * millis + shift)).await;
-            let sealed = sealed(recording, place, shift, playlist, &spool, &clock).await;
+            let sealed = sealed(recording, place, shift, playlist, &spool, &clock);
             driver.sealed(output, sealed).unwrap();
         }
         if ((place + 1) * recording.segment).is_multiple_of(recording.part) {
@@ -237,7 +238,7 @@ fn playlist(id: &RecordingId, output: usize) -> ObjectName {
     ObjectName { generation, recording: id.clone(), output, kind }
 }
 
-async fn sealed(
+fn sealed(
     recording: &Recording,
     place: u64,
     shift: u64,
@@ -249,8 +250,6 @@ async fn sealed(
     let date = WallTime::from_millis(BEGIN + millis);
     let kind = NameKind::Segment { start: date, container: Container::MpegTs };
     let name = ObjectName { kind, ..playlist.clone() };
-    let file = SpoolFile::create(spool, &name.to_string(), clock.clone()).await.unwrap().unwrap();
-    file.append(Bytes::from_static(b"media"));
     let start = MediaTime::from_ticks(millis * 90);
     let opened = OpenedSegment {
         seq: SegmentSeq(place),
@@ -260,6 +259,9 @@ async fn sealed(
         discontinuity: false,
         starts_with_key: true,
     };
+    let known = Opened::new(playlist.to_string(), &opened);
+    let file = SpoolFile::create(spool, &name.to_string(), Some(known), clock.clone()).unwrap();
+    file.append(Bytes::from_static(b"media"));
     let facts = SealedSegment {
         opened,
         end: start + MediaSpan::from_secs(i64::try_from(recording.segment).unwrap()),
@@ -269,7 +271,8 @@ async fn sealed(
     };
     // A checksum that reads as long as a real one.
     let crc64 = Crc64::of(&place.to_le_bytes());
-    SealedFile { file: Arc::new(file), name, facts, crc64, permit: None }
+    file.seal(Sealed::new(&facts, crc64));
+    SealedFile { name, facts, body: Body::File { file: Arc::new(file), crc64, permit: None } }
 }
 
 /// What was committed when, and is not listed yet.
@@ -301,7 +304,8 @@ impl Listings {
             }
             Notice::Retrying { key, error, .. } => panic!("{key}: {error}"),
             Notice::Failed(error) => panic!("{}", error.report()),
-            Notice::Stored { .. } => {}
+            Notice::Gap { name, .. } => panic!("{name} was given up"),
+            Notice::Stored { .. } | Notice::Recovered { .. } | Notice::Throttled { .. } => {}
         }
     }
 

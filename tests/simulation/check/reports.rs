@@ -107,7 +107,7 @@ impl Check<'_> {
         }
         for output in &summary.outputs {
             let Some(playlist) = &output.playlist else {
-                if output.segments + output.uncommitted > 0 {
+                if output.account.segments + output.account.uncommitted > 0 {
                     return Err("has segments and no playlist".to_owned());
                 }
                 continue;
@@ -116,8 +116,9 @@ impl Check<'_> {
             let opened = self.opened.get(&(worker, name.clone())).copied().unwrap_or(0);
             let track = self.tracks.get(&(generation, name)).ok_or("names a playlist of nothing")?;
             let committed = track.entries.len() as u64;
-            if (output.segments, output.uncommitted) != (committed, 0) || opened != committed {
-                let said = (output.segments, output.uncommitted);
+            if (output.account.segments, output.account.uncommitted) != (committed, 0) || opened != committed
+            {
+                let said = (output.account.segments, output.account.uncommitted);
                 return Err(format!(
                     "opened {opened}, says {said:?} of {playlist}, and {committed} are committed"
                 ));
