@@ -24,7 +24,7 @@
 //!     output.write_bytes(chunk).await?; // chunks of any size
 //! }
 //! let summary = recorder.stop().await?;
-//! assert_eq!(summary.outputs[0].duration_millis, 24_000);
+//! assert_eq!(summary.outputs[0].account.duration_millis, 24_000);
 //! assert!(summary.outputs[0].complete);
 //!
 //! let playlist = store.get("38f8e3cfdc474cd56fc1ceba380d7e1a_lobby.m3u8", 1 << 20).await?;
@@ -65,6 +65,7 @@
 //!   [`resume`](recorder::Recorder::resume), then [`output`](recorder::Recorder::output),
 //!   [`write_bytes`](recorder::Output::write_bytes), [`stop`](recorder::Recorder::stop), with
 //!   [`Event`](recorder::Event)s on the way.
+//! - [`salvage`](mod@salvage): what a dead worker left in its spool.
 //! - [`continuity`]: what a store holds, and in which state ([`Recordings`](continuity::Recordings)); whether it
 //!   can hold recordings ([`probe`](continuity::probe)); the protocol itself.
 //! - [`store`]: folders, memory and buckets behind one handle; [`input`]: files, pipes, sockets and HTTP
@@ -87,7 +88,7 @@
 //! | [`slicer`] (pure) | when to cut, and the media clock |
 //! | [`store`] [`spool`] | where segments end up, and where they wait until then |
 //! | [`continuity`] | who may write a recording, and what of it is committed |
-//! | [`upload`] | what may be stored, committed and published when, and doing it |
+//! | [`upload`] [`salvage`] | what may be stored, committed and published when, and doing it; bringing to the store what dead workers left |
 //! | [`input`] | where bytes come from |
 //! | [`recorder`] | all of that as a session |
 //! | `cli` | the program `tapeline`, a file per verb (feature `cli`) |
@@ -119,6 +120,7 @@ pub mod media;
 pub mod naming;
 pub mod playlist;
 pub mod recorder;
+pub mod salvage;
 pub mod slicer;
 pub mod spool;
 pub mod store;

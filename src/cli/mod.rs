@@ -6,6 +6,7 @@ mod list;
 mod place;
 mod progress;
 mod record;
+mod salvage;
 mod signals;
 mod status;
 mod stop;
@@ -35,6 +36,7 @@ enum Verb {
     List(list::Arguments),
     Status(status::Arguments),
     Stop(stop::Arguments),
+    Salvage(salvage::Arguments),
     Doctor(doctor::Arguments),
 }
 
@@ -59,6 +61,7 @@ pub fn run() -> ExitCode {
         Verb::List(arguments) => (arguments.place.json, runtime.block_on(list::run(arguments))),
         Verb::Status(arguments) => (arguments.recording.place.json, runtime.block_on(status::run(arguments))),
         Verb::Stop(arguments) => (arguments.recording.place.json, runtime.block_on(stop::run(arguments))),
+        Verb::Salvage(arguments) => (arguments.json, runtime.block_on(salvage::run(arguments))),
         Verb::Doctor(arguments) => (arguments.place.json, runtime.block_on(doctor::run(arguments))),
     };
     // A reader that hangs in a device must not keep the program from ending.

@@ -163,6 +163,12 @@ fn trouble(event: &Event) -> Option<String> {
         Event::Recovered { outage_millis } => {
             format!("the store serves again after {}", length(*outage_millis))
         }
+        Event::Salvaged { sid, generation, segments, bytes, duration_millis } => format!(
+            "salvaged {segments} segments of {sid}, generation {generation}: {}, {}",
+            length(*duration_millis),
+            size(*bytes)
+        ),
+        Event::SalvageFailed { folder, error, .. } => format!("{folder} is left in the spool: {error}"),
         _ => return None,
     })
 }

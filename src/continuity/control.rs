@@ -185,7 +185,7 @@ pub struct ControlObject {
 
 /// Why a document was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidDocument(String);
+pub struct InvalidDocument(pub(super) String);
 
 impl fmt::Display for InvalidDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

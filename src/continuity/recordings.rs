@@ -5,6 +5,7 @@ use futures_util::StreamExt;
 use super::control::{ControlObject, SealName};
 use super::form::{Form, StoreForm};
 use super::register::{Register, recordings_folder};
+use super::salvage::SalvageRecord;
 use super::seal::Seal;
 use super::status::Status;
 use crate::checksum::Sha256;
@@ -16,6 +17,8 @@ use crate::store::Store;
 const READS: usize = 16;
 /// A seal is as large as a control object.
 const SEAL_LIMIT: u64 = 4 << 20;
+/// Some 400 bytes for each segment that waited in an outage of a day.
+const SALVAGE_LIMIT: u64 = 64 << 20;
 
 /// The recordings of one store.
 #[derive(Debug, Clone)]
@@ -81,12 +84,24 @@ impl Recordings {
         }
     }
 
-    /// What one of them came to so far, its older generations included.
+    /// What one of them came to so far, its older generations and what was salvaged included.
     ///
     /// # Errors
-    /// As [`read`](Self::read). A seal that is missing or damaged is told in the status.
+    /// As [`read`](Self::read). A seal, or a record of a salvage, that is missing or damaged is told in the status.
     pub async fn status(&self, sid: &Sid) -> Result<Status> {
         let state = self.read(sid).await?;
+        let seals = self.older_seals(&state).await?;
+        Ok(Status::new(&state, seals, self.salvages(sid).await?))
+    }
+
+    /// The same without what was salvaged, which takes a listing to know.
+    async fn committed(&self, sid: &Sid) -> Result<Status> {
+        let state = self.read(sid).await?;
+        let seals = self.older_seals(&state).await?;
+        Ok(Status::new(&state, seals, Vec::new()))
+    }
+
+    async fn older_seals(&self, state: &ControlObject) -> Result<Vec<Result<Seal, String>>> {
         let mut seals = Vec::new();
         for name in state.seals.iter().filter(|name| name.generation < state.generation) {
             seals.push(match self.seal(name).await {
@@ -97,17 +112,40 @@ impl Recordings {
                 Err(error) => return Err(error),
             });
         }
-        Ok(Status::new(&state, seals))
+        Ok(seals)
     }
 
-    /// What all of them came to so far, in the order of their ids; each may have failed on its own.
+    /// The records of its salvages, in the order of their names; why, of those that cannot be read.
+    ///
+    /// # Errors
+    /// Whatever listing or reading gives.
+    pub async fn salvages(&self, sid: &Sid) -> Result<Vec<Result<SalvageRecord, String>>> {
+        let listed = self.store.list_folder(self.register(sid).folder()).await?;
+        let mut records = Vec::new();
+        for object in listed.objects.iter().filter(|object| SalvageRecord::is_name_of(&object.key)) {
+            let key = &object.key;
+            let of_another = || format!("{key} in {} is that of another recording", self.store);
+            records.push(match self.store.get(key, SALVAGE_LIMIT).await {
+                Ok(text) => match SalvageRecord::decode(&text) {
+                    Ok(record) if record.sid == *sid => Ok(record),
+                    Ok(_) => Err(of_another()),
+                    Err(error) => Err(format!("{key} in {} cannot be read: {error}", self.store)),
+                },
+                Err(error) if error.kind() == ErrorKind::Malformed => Err(error.report()),
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(records)
+    }
+
+    /// What is committed of all of them so far, in the order of their ids; each may have failed on its own.
     ///
     /// # Errors
     /// Whatever listing gives.
     pub async fn statuses(&self) -> Result<Vec<(Sid, Result<Status>)>> {
         let sids = futures_util::stream::iter(self.list().await?);
         let read = sids.map(|sid| async move {
-            let status = self.status(&sid).await;
+            let status = self.committed(&sid).await;
             (sid, status)
         });
         // One that is gone was deleted since it was listed, or its first version was never finished.

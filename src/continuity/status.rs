@@ -1,16 +1,22 @@
-//! What a recording came to so far, computed from its control object and its seals: pure.
+//! What a recording came to so far, computed from its control object, its seals and the records of salvages: pure.
 //!
 //! The current generation's figures are in the control object, those of older ones in their seals. A seal
 //! that cannot be read leaves its generation without figures, and an error in their place. Lengths are in
 //! milliseconds of media, gaps that a playlist lists included.
+//!
+//! Of what was salvaged that counts which is not committed. Commits go in order: what has a place before the number of
+//! committed entries is one of them.
 
 use serde::Serialize;
 
+use super::account::{Account, covered};
 use super::control::{ControlObject, HolderName, OutputState, Phase, SealName};
+use super::salvage::{SalvageRecord, SalvagedSegment};
 use super::seal::Seal;
+use super::uncommitted::{Uncommitted, output_of};
 use crate::ids::{Cname, Generation, OutputName, Sid};
 use crate::media::Container;
-use crate::naming::{ObjectName, Prefix, key};
+use crate::naming::{Prefix, key};
 use crate::time::WallTime;
 
 /// A recording, with all of its generations.
@@ -36,6 +42,10 @@ pub struct Status {
     pub joins: Vec<Join>,
     /// All generations together.
     pub total: Total,
+    /// What became of every second of each output.
+    pub accounts: Vec<Account>,
+    /// Records of salvages that cannot be read, and why.
+    pub unreadable: Vec<String>,
 }
 
 /// One worker's turn.
@@ -76,6 +86,19 @@ pub struct OutputStatus {
     pub end: WallTime,
     /// Entries committed that were not yet seen in the published playlist.
     pub tail: u64,
+    /// What was salvaged, and is not committed.
+    pub salvaged: Salvaged,
+}
+
+/// What dead workers had left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Salvaged {
+    /// Segments.
+    pub segments: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Their length.
+    pub duration_millis: u64,
 }
 
 /// From the end of an output in one generation to its begin in a later one, by their dates.
@@ -91,8 +114,10 @@ pub struct Join {
     pub end: WallTime,
     /// When the latter begins.
     pub begin: WallTime,
-    /// Time that no segment covers.
+    /// Time that no segment covers, salvaged ones included.
     pub gap_millis: u64,
+    /// Time that only salvaged segments cover.
+    pub salvaged_millis: u64,
     /// Time that both cover.
     pub overlap_millis: u64,
 }
@@ -120,12 +145,28 @@ pub struct Total {
 
 impl Status {
     /// The status of the recording `state`; `seals` are those that it names for older generations, in their
-    /// order, or why they cannot be had.
-    pub fn new(state: &ControlObject, seals: Vec<Result<Seal, String>>) -> Self {
+    /// order, or why they cannot be had, and `salvages` the records of salvages, or why those cannot.
+    pub fn new(
+        state: &ControlObject,
+        seals: Vec<Result<Seal, String>>,
+        salvages: Vec<Result<SalvageRecord, String>>,
+    ) -> Self {
         let older = state.seals.iter().zip(seals).filter(|(name, _)| name.generation < state.generation);
-        let mut generations: Vec<_> =
-            older.map(|(name, seal)| GenerationStatus::sealed(name, seal, &state.prefix)).collect();
+        let (mut generations, mut states) = (Vec::new(), Vec::new());
+        for (name, seal) in older {
+            states.push((name.generation, seal.as_ref().map_or(Vec::new(), |seal| seal.outputs.clone())));
+            generations.push(GenerationStatus::sealed(name, seal, &state.prefix));
+        }
+        states.push((state.generation, state.outputs.clone()));
         generations.push(GenerationStatus::current(state));
+        let mut unreadable = Vec::new();
+        let keep =
+            |record: Result<SalvageRecord, String>| record.map_err(|error| unreadable.push(error)).ok();
+        let records: Vec<SalvageRecord> = salvages.into_iter().filter_map(keep).collect();
+        let left = Uncommitted::of(&records, &states);
+        for generation in &mut generations {
+            generation.add_salvaged(&left, &state.prefix);
+        }
         Self {
             sid: state.sid.clone(),
             cname: state.cname.clone(),
@@ -134,15 +175,18 @@ impl Status {
             epoch: state.epoch,
             generation: state.generation,
             holder: state.holder.clone(),
-            joins: joins(&generations),
+            joins: joins(&generations, &left),
             total: Total::of(&generations),
+            accounts: left.accounts(&state.id(), &states),
             generations,
+            unreadable,
         }
     }
 
     /// Why some figures are missing; `None` where all are there.
     pub fn error(&self) -> Option<&str> {
-        self.generations.iter().find_map(|generation| generation.error.as_deref())
+        let of_seals = self.generations.iter().find_map(|generation| generation.error.as_deref());
+        of_seals.or(self.unreadable.first().map(String::as_str))
     }
 }
 
@@ -165,6 +209,43 @@ impl GenerationStatus {
         };
         Self { generation: name.generation, holder, seal: Some(name.clone()), outputs, error }
     }
+
+    fn add_salvaged(&mut self, left: &Uncommitted<'_>, prefix: &Prefix) {
+        for ((generation, playlist), segments) in &left.salvaged {
+            let Some(first) = segments.iter().min_by_key(|segment| segment.date) else { continue };
+            if *generation != self.generation {
+                continue;
+            }
+            let playlist = key(prefix, playlist);
+            let known = self.outputs.iter().position(|output| output.playlist == playlist);
+            let known = known.unwrap_or_else(|| {
+                let container =
+                    first.key.rsplit_once('.').and_then(|(_, end)| Container::from_extension(end));
+                let container = container.unwrap_or(Container::MpegTs);
+                self.outputs.push(OutputStatus::nothing(playlist, container, first.date));
+                self.outputs.len() - 1
+            });
+            if let Some(output) = self.outputs.get_mut(known) {
+                segments.iter().for_each(|segment| output.salvaged.add(segment));
+            }
+        }
+    }
+}
+
+impl Salvaged {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            segments: self.segments.saturating_add(other.segments),
+            bytes: self.bytes.saturating_add(other.bytes),
+            duration_millis: self.duration_millis.saturating_add(other.duration_millis),
+        }
+    }
+
+    fn add(&mut self, segment: &SalvagedSegment) {
+        *self = self.plus(Self { segments: 1, bytes: segment.bytes, duration_millis: segment.millis });
+    }
 }
 
 fn outputs(states: &[OutputState], prefix: &Prefix) -> Vec<OutputStatus> {
@@ -184,18 +265,35 @@ impl OutputStatus {
             begin: state.begin,
             end: state.end.date,
             tail: state.segments.saturating_sub(state.tail_from),
+            salvaged: Salvaged::default(),
+        }
+    }
+
+    /// One of which nothing is committed.
+    fn nothing(playlist: String, container: Container, begin: WallTime) -> Self {
+        Self {
+            playlist,
+            container,
+            segments: 0,
+            bytes: 0,
+            duration_millis: 0,
+            gaps: 0,
+            gap_millis: 0,
+            begin,
+            end: begin,
+            tail: 0,
+            salvaged: Salvaged::default(),
         }
     }
 
     /// Which output of the recording this is, in any generation.
     fn name(&self) -> Option<OutputName> {
-        let name = self.playlist.rsplit('/').next()?.parse::<ObjectName>().ok()?;
-        Some(name.output)
+        output_of(self.playlist.rsplit('/').next()?)
     }
 }
 
 /// For each output of each generation, the latest older one that recorded it too.
-fn joins(generations: &[GenerationStatus]) -> Vec<Join> {
+fn joins(generations: &[GenerationStatus], left: &Uncommitted<'_>) -> Vec<Join> {
     let mut joins = Vec::new();
     for (index, later) in generations.iter().enumerate() {
         for output in &later.outputs {
@@ -205,13 +303,17 @@ fn joins(generations: &[GenerationStatus]) -> Vec<Join> {
                 .find(|(_, older)| older.name() == output.name());
             if let Some((from, before)) = before {
                 let gap = output.begin.since(before.end).millis();
+                let salvaged = left.salvaged.iter().filter(|(key, _)| output_of(key.1) == output.name());
+                let salvaged = salvaged.flat_map(|(_, segments)| segments.iter().copied());
+                let salvaged = covered(before.end, output.begin, salvaged);
                 joins.push(Join {
                     from,
                     to: later.generation,
                     playlist: output.playlist.clone(),
                     end: before.end,
                     begin: output.begin,
-                    gap_millis: u64::try_from(gap).unwrap_or(0),
+                    gap_millis: u64::try_from(gap).unwrap_or(0).saturating_sub(salvaged),
+                    salvaged_millis: salvaged,
                     overlap_millis: u64::try_from(-gap).unwrap_or(0),
                 });
             }

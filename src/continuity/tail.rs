@@ -65,7 +65,7 @@ impl TailEntry {
 }
 
 /// A date as the 17 digits of an object's name.
-mod compact {
+pub(super) mod compact {
     use super::WallTime;
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

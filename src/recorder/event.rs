@@ -96,6 +96,28 @@ pub enum Event {
         /// It shows the end.
         ended: bool,
     },
+    /// What a dead worker had left in the same spool is in the store.
+    Salvaged {
+        /// Its recording.
+        sid: String,
+        /// Its turn at it.
+        generation: u8,
+        /// Segments.
+        segments: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// Their length.
+        duration_millis: u64,
+    },
+    /// What a dead worker left in the same spool is there still.
+    SalvageFailed {
+        /// Its folder.
+        folder: String,
+        /// What to do, as [`ErrorKind::as_str`](crate::ErrorKind::as_str) says it.
+        kind: &'static str,
+        /// Why.
+        error: String,
+    },
     /// The input has more faults than were told before.
     InputFaults {
         /// The output's playlist.

@@ -26,6 +26,7 @@
 //! ```
 
 mod event;
+mod left;
 mod metrics;
 mod options;
 mod output;

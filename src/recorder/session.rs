@@ -9,6 +9,7 @@ use tokio::sync::broadcast;
 use tracing::{Span, info, info_span, warn};
 
 use super::event::Event;
+use super::left;
 use super::metrics::Metrics;
 use super::options::{Options, OutputSpec};
 use super::output::Output;
@@ -21,6 +22,7 @@ use crate::ids::{Cname, Generation, OutputName, RecordingId, Sid};
 use crate::media::Container;
 use crate::naming::{NameKind, ObjectName, key};
 use crate::playlist::Header;
+use crate::salvage::{Destination, Others};
 use crate::slicer::{Slicer, SlicerOptions};
 use crate::spool::{GapCause, SpoolFolder, WorkerRecord};
 use crate::store::Store;
@@ -44,6 +46,8 @@ pub(super) struct Session {
     pub(super) options: Options,
     pub(super) spool: SpoolFolder,
     pub(super) driver: Driver,
+    /// What dead workers left in the same spool.
+    others: Others,
     /// Gone once the recording was stopped, which ends the listeners' streams.
     events: Mutex<Option<broadcast::Sender<Event>>>,
     trouble: Arc<Trouble>,
@@ -187,21 +191,36 @@ impl Recorder {
         spool.introduce(&worker_record(store, state)).await?;
         let span = info_span!("recording", sid = %id.sid, cname = %id.cname, %generation);
         info!(parent: &span, store = %store, %spool, uid, "recording");
+        let seed = u64::from_be_bytes(draw(&*options.chance)?);
         let driver_options = DriverOptions {
             limits: options.limits,
             clock: options.clock.clone(),
-            seed: u64::from_be_bytes(draw(&*options.chance)?),
+            seed,
             prefix: options.prefix.clone(),
             spool: spool.clone(),
             trouble: Arc::clone(&told.trouble),
             patience: options.stop_patience,
         };
-        let listener = listener(told.events.clone());
+        let (listener, recordings) = (listener(told.events.clone()), Recordings::new(store, holder.form()));
         let driver = span.in_scope(|| Driver::start(store.clone(), holder, driver_options, listener));
+        let place = Destination { store: store.clone(), recordings };
+        let others = left::salvage(place, &options, seed, &driver, &told.trouble, told.events.clone())?;
         let (events, full) = (Mutex::new(Some(told.events)), Mutex::default());
         let (store, trouble) = (store.clone(), told.trouble);
-        let session =
-            Session { id, generation, uid, store, options, spool, driver, events, trouble, full, span };
+        let session = Session {
+            id,
+            generation,
+            uid,
+            store,
+            options,
+            spool,
+            driver,
+            others,
+            events,
+            trouble,
+            full,
+            span,
+        };
         Ok(Self { session: Arc::new(session), outputs: Mutex::default() })
     }
 
@@ -291,6 +310,8 @@ impl Recorder {
     }
 
     async fn leave(self, ending: Ending) -> Result<Summary> {
+        let clock = &self.session.options.clock;
+        let late = clock.monotonic() + self.session.options.stop_patience;
         let outputs = std::mem::take(&mut *self.outputs.lock().unwrap_or_else(PoisonError::into_inner));
         let mut failure = None;
         for output in &outputs {
@@ -301,6 +322,9 @@ impl Recorder {
             }
         }
         let finished = self.session.driver.finish(ending).await;
+        // Who could not store its own waits for no other's.
+        let rest = late.saturating_sub(clock.monotonic());
+        self.session.others.finish(if finished.failure.is_none() { rest } else { Duration::ZERO }).await;
         self.session.spool.remove_if_empty().await;
         let summary = self.summary(&outputs, &finished, ending).await;
         self.session.emit(Event::Summary(Box::new(summary.clone())));
@@ -351,6 +375,7 @@ impl Drop for Recorder {
     /// The same as a crash, unless it was stopped.
     fn drop(&mut self) {
         self.session.driver.abort();
+        self.session.others.abort();
     }
 }
 

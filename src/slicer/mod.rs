@@ -4,6 +4,7 @@
 //! [`Action`]s ([`pull`](Slicer::pull)). It does no I/O and knows no clock: when bytes arrived is told to
 //! it. The container's reader finds the units and obeys; `plan` decides.
 
+mod extent;
 mod facts;
 mod plan;
 mod rules;
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use crate::media::Container;
 use crate::time::WallTime;
 use crate::ts::{Notes, Split, Splitter, SplitterOptions};
+pub use extent::Extent;
 pub use facts::{CutReason, OpenedSegment, SealedSegment};
 use plan::{Border, Plan};
 pub use rules::SlicingRules;

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use super::extent::{LEAD_SILENCE, USUAL_FRAME, content_end};
 use super::facts::{CutReason, OpenedSegment, SealedSegment};
 use super::rules::SlicingRules;
 use super::timeline::{Flow, Other, Timeline};
@@ -14,10 +15,6 @@ use crate::ids::SegmentSeq;
 use crate::media::{Cutter, Placement, RandomAccess, UnitStart, VideoFormat};
 use crate::time::{MediaSpan, MediaTime, Pts33, WallTime};
 
-/// Without a second frame to measure by, a frame is taken to last this long.
-const USUAL_FRAME: MediaSpan = MediaSpan::from_millis(40);
-/// A lead that is silent for longer no longer tells where the segment ends; the other streams do.
-const LEAD_SILENCE: MediaSpan = MediaSpan::from_secs(1);
 /// A lead that never says anything is not waited for longer than this.
 const LEAD_PATIENCE: MediaSpan = MediaSpan::from_secs(2);
 /// A stream whose key frames nothing marks is begun anywhere after this.
@@ -150,11 +147,7 @@ impl Plan {
 
     /// Where the open segment ends if nothing more comes.
     fn content_end(&self, segment: &Open) -> MediaTime {
-        let lead_end = segment.greatest + self.frame();
-        let end = match segment.others {
-            Some(others) if others - lead_end > LEAD_SILENCE => others,
-            _ => lead_end,
-        };
+        let end = content_end(segment.greatest, self.frame(), segment.others);
         end.min(segment.facts.start + self.rules.max_length)
     }
 

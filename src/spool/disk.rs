@@ -7,12 +7,14 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Weak};
 
 use super::lock;
 use super::writer::Writer;
 use super::{facts, worker};
+use crate::naming::ObjectName;
 
 /// The file that is locked.
 const LOCK: &str = "lock";
@@ -63,7 +65,35 @@ pub(super) fn used(base: &Path) -> u64 {
 
 /// Locks the file of a folder; `None` where somebody holds it.
 fn hold(path: &Path) -> io::Result<Option<File>> {
-    let file = File::options().create(true).truncate(false).write(true).open(path.join(LOCK))?;
+    hold_file(File::options().create(true).truncate(false).write(true).open(path.join(LOCK))?)
+}
+
+/// The same for a folder that is there, and may be one to read only. `NotFound` where somebody has removed it.
+fn hold_left(path: &Path) -> io::Result<Option<File>> {
+    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+    let wanted = path.join(LOCK);
+    let held = match hold(path) {
+        Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {
+            match File::open(&wanted) {
+                Ok(file) => hold_file(file)?,
+                // Nobody can have locked what is not there and cannot be made.
+                Err(missing) if missing.kind() == NotFound => return hold_file(File::open(path)?),
+                Err(error) => return Err(error),
+            }
+        }
+        held => held?,
+    };
+    // Who held it before may have removed the folder in between: then this is a lock on nothing.
+    if let Some(held) = &held {
+        let (ours, there) = (held.metadata()?, fs::metadata(&wanted)?);
+        if (ours.dev(), ours.ino()) != (there.dev(), there.ino()) {
+            return Err(NotFound.into());
+        }
+    }
+    Ok(held)
+}
+
+fn hold_file(file: File) -> io::Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
@@ -84,11 +114,13 @@ impl DiskFolder {
         Ok(Self { path, made, ..Self::of(held) })
     }
 
-    /// Holds a folder that is there; `None` where somebody does.
+    /// Holds a folder that is there; `None` where somebody does. `NotFound` too where no recorder made it.
     pub fn open(path: &Path) -> io::Result<Option<Self>> {
-        // Without this a missing one would look like one that cannot be locked.
-        fs::read_dir(path)?;
-        let held = hold(path)?;
+        // Somebody else's folder is not to get a lock from us.
+        if !is_recorders(path)? {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let held = hold_left(path)?;
         let path = path.to_owned();
         Ok(held.map(|held| Self { path, ..Self::of(held) }))
     }
@@ -206,6 +238,16 @@ impl DiskFolder {
         // A folder that another recorder uses by now is no fault.
         self.made.iter().try_for_each(fs::remove_dir)
     }
+}
+
+/// Whether a recorder made the folder.
+pub(super) fn is_recorders(path: &Path) -> io::Result<bool> {
+    let tells = |name: &str| {
+        let recorded = || name.strip_suffix(facts::EXTENSION).unwrap_or(name).parse::<ObjectName>().is_ok();
+        name == LOCK || name == worker::NAME || recorded()
+    };
+    let mut names = fs::read_dir(path)?.flatten().map(|entry| entry.file_name());
+    Ok(names.any(|name| name.to_str().is_some_and(tells)))
 }
 
 /// What cannot be removed is only in the way.

@@ -154,5 +154,5 @@ async fn a_folder_that_somebody_removes_is_made_again() {
     assert_eq!(std::fs::read(disk(&file).path()).unwrap(), b"more");
     let names = base.folders().await.unwrap();
     let left = super::super::LeftFolder::open(&base, &names[0]).await.unwrap();
-    assert!(matches!(left, super::super::Left::Held), "{left:?}");
+    assert!(matches!(left, super::super::Left::Held(_)), "{left:?}");
 }

@@ -3,13 +3,13 @@
 //! Opening it takes its lock, so that only one process brings its content away and no live worker's is touched.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::base::{Base, SpoolBase};
-use super::disk::DiskFolder;
+use super::disk::{self, DiskFolder};
 use super::facts::{EXTENSION, SegmentFacts};
 use super::memory::{MemoryDisk, MemoryFolder, MemoryHold};
 use super::worker::{self, WorkerRecord};
@@ -25,9 +25,9 @@ const LIMIT: u64 = 16 << 20;
 /// What opening a folder found.
 #[derive(Debug)]
 pub enum Left {
-    /// A live process holds it.
-    Held,
-    /// There is none of that name.
+    /// A live process holds it: its worker as it describes itself, or one that brings its content away.
+    Held(Option<Box<WorkerRecord>>),
+    /// There is none of that name that a recorder made.
     Gone,
     /// It is ours until it is dropped.
     Open(LeftFolder),
@@ -75,14 +75,20 @@ impl LeftFolder {
                 let wanted = path.clone();
                 match blocking(move || DiskFolder::open(&wanted)).await {
                     Ok(Some(folder)) => Place::Disk(Arc::new(folder)),
-                    Ok(None) => return Ok(Left::Held),
+                    Ok(None) => {
+                        let path = path.join(worker::NAME);
+                        let text = blocking(move || std::fs::read(path)).await;
+                        return Ok(held(text.ok().as_deref()));
+                    }
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Left::Gone),
                     Err(error) => return Err(spool_error(&path, "open the spool", error)),
                 }
             }
             Base::Memory(disk) => {
                 let Some(folder) = disk.get(name) else { return Ok(Left::Gone) };
-                let Some(hold) = folder.hold() else { return Ok(Left::Held) };
+                let Some(hold) = folder.hold() else {
+                    return Ok(held(folder.get(worker::NAME).map(|file| file.read().concat()).as_deref()));
+                };
                 Place::Memory { disk: disk.clone(), folder, _hold: hold }
             }
         };
@@ -94,6 +100,16 @@ impl LeftFolder {
         let mut folder = Self { place, name: name.to_owned(), worker, segments, own, foreign };
         folder.look().await?;
         Ok(Left::Open(folder))
+    }
+
+    /// Whether a folder of a disk is one that a recorder made, and not one that holds those.
+    ///
+    /// # Errors
+    /// `InvalidInput` or `Unavailable` where it cannot be read.
+    pub async fn is_one(path: &Path) -> Result<bool> {
+        let wanted = path.to_owned();
+        let is = blocking(move || disk::is_recorders(&wanted)).await;
+        is.map_err(|error| spool_error(path, "read the spool", error))
     }
 
     /// Sorts out what lies there.
@@ -158,6 +174,11 @@ impl LeftFolder {
         }
     }
 
+    /// Where the file of a segment is; `None` in memory.
+    pub fn path_of(&self, segment: &ObjectName) -> Option<PathBuf> {
+        Some(self.path()?.join(segment.to_string()))
+    }
+
     /// The bytes of a segment of at most `limit`.
     ///
     /// # Errors
@@ -181,28 +202,34 @@ impl LeftFolder {
     /// Where it cannot be written.
     pub async fn set_note(&mut self, text: Bytes) -> Result<()> {
         self.place.write(NOTE, text).await?;
-        self.own.push(NOTE.to_owned());
+        if !self.own.iter().any(|name| name == NOTE) {
+            self.own.push(NOTE.to_owned());
+        }
         Ok(())
     }
 
-    /// Removes the segments and all else of our own, and the folder where nothing is left in it. Gives the bytes
-    /// that this freed.
+    /// Removes the segments, but for those to `keep`, and all else of our own, and the folder where nothing is left in
+    /// it. Gives the bytes that this freed.
     ///
     /// # Errors
     /// What cannot be removed.
-    pub async fn clear(self) -> Result<u64> {
-        let mut freed = 0;
-        let segments: BTreeSet<String> =
-            self.segments.iter().map(|segment| segment.name.to_string()).collect();
+    pub async fn clear(self, keep: &BTreeSet<ObjectName>) -> Result<u64> {
+        let (mut freed, mut own, mut empty) = (0, 0, true);
+        let segments = self.segments.iter().filter(|segment| !keep.contains(&segment.name));
+        let segments: BTreeSet<String> = segments.map(|segment| segment.name.to_string()).collect();
         for (name, bytes) in self.place.list().await? {
             let segment = name.strip_suffix(EXTENSION).unwrap_or(&name);
-            // The note goes last: with it, what is left needs no second look.
             if segments.contains(segment) || name != NOTE && self.own.contains(&name) {
                 self.place.remove(&name).await?;
                 freed += bytes;
+            } else if DiskFolder::is_own(&name) || name == NOTE {
+                own += bytes;
+            } else {
+                empty = false;
             }
         }
-        if self.own.iter().any(|name| name == NOTE) {
+        // The note goes last: with it, what is left needs no second look.
+        if keep.is_empty() && self.own.iter().any(|name| name == NOTE) {
             self.place.remove(NOTE).await?;
         }
         match self.place {
@@ -217,8 +244,21 @@ impl LeftFolder {
                 }
             }
         }
-        Ok(freed)
+        Ok(if empty { freed + own } else { freed })
     }
+}
+
+impl std::fmt::Display for LeftFolder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.place {
+            Place::Disk(folder) => folder.path.display().fmt(f),
+            Place::Memory { .. } => f.write_str(&self.name),
+        }
+    }
+}
+
+fn held(text: Option<&[u8]>) -> Left {
+    Left::Held(text.and_then(|text| WorkerRecord::decode(text).ok()).map(Box::new))
 }
 
 impl Place {

@@ -5,6 +5,9 @@
 
 use object_store::{Attribute, Attributes};
 
+use crate::media::Container;
+use crate::naming::{NameKind, ObjectName};
+
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ObjectKind {
@@ -19,6 +22,15 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    /// What a recorded object is.
+    pub const fn of(name: &ObjectName) -> Self {
+        match name.kind {
+            NameKind::Playlist => Self::Playlist,
+            NameKind::Segment { container: Container::MpegTs, .. } => Self::TsSegment,
+            NameKind::Segment { container: Container::WebM, .. } => Self::WebmSegment,
+        }
+    }
+
     /// The object's media type.
     pub const fn content_type(self) -> &'static str {
         match self {

@@ -2,10 +2,12 @@
 //!
 //! [`Splitter`] is the way in: bytes of any chunking go in, the bytes of the segments come out, and at
 //! every access unit a [`Cutter`](crate::media::Cutter) says whether a segment begins there. Packets
-//! are passed through, never re-muxed; they stay slices of the buffers that came in.
+//! are passed through, never re-muxed; they stay slices of the buffers that came in. [`Remains`] is what is whole of a
+//! segment whose writing was cut off.
 
 mod appender;
 mod candidate;
+mod clock;
 mod framer;
 mod notes;
 mod packet;
@@ -14,6 +16,7 @@ mod pes;
 mod pmt;
 mod program;
 mod psi;
+mod remains;
 mod segments;
 mod splitter;
 mod stream_type;
@@ -27,5 +30,6 @@ pub use pat::Pat;
 pub use pes::PesHeader;
 pub use pmt::{ElementaryStream, Pmt};
 pub use psi::{Section, SectionAssembler, crc32};
+pub use remains::{Remains, Unfit, UnitTimes};
 pub use splitter::{Split, Splitter, SplitterOptions};
 pub use stream_type::{StreamKind, StreamType};

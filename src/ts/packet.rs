@@ -147,6 +147,26 @@ impl<'a> Packet<'a> {
         Some(Pts33::new(u64::from(u32::from_be_bytes([a, b, c, d])) << 1 | u64::from(e >> 7)))
     }
 
+    /// Whether the payload ends before the packet would, so that bytes had to be put in front of it. In a PES packet
+    /// that is its end (2.4.3.3): before, there is always enough to fill the packet.
+    pub fn is_stuffed(self) -> bool {
+        let Some(len) = self.adaptation_len().filter(|_| self.has_payload()) else { return false };
+        let Some((&flags, rest)) = self.0.get(5..5 + len).and_then(<[u8]>::split_first) else {
+            // A field of no byte but its length.
+            return len == 0;
+        };
+        let mut used = 0;
+        for (flag, fixed) in [(0x10, 6), (0x08, 6), (0x04, 1)] {
+            used += if flags & flag != 0 { fixed } else { 0 };
+        }
+        // Private data and the extension say how long they are.
+        for flag in [0x02, 0x01] {
+            let own = || rest.get(used).map_or(0, |&own| 1 + usize::from(own));
+            used += if flags & flag != 0 { own() } else { 0 };
+        }
+        rest.len() > used
+    }
+
     /// The payload; empty where there is none or the adaptation field's length is out of range.
     #[inline]
     pub fn payload(self) -> &'a [u8] {
@@ -179,6 +199,28 @@ mod tests {
         assert_eq!(packet.continuity_counter(), 5);
         assert_eq!(packet.pcr(), Some(Pts33::new(1)));
         assert_eq!(packet.payload().len(), 188 - 12);
+    }
+
+    #[test]
+    fn stuffing_is_what_an_adaptation_field_has_beyond_its_data() {
+        let cases: [(&[u8], bool); 9] = [
+            (&[0x47, 1, 0, 0x10], false),
+            (&[0x47, 1, 0, 0x30, 0], true),
+            (&[0x47, 1, 0, 0x30, 1, 0], false),
+            (&[0x47, 1, 0, 0x30, 2, 0, 0xff], true),
+            (&[0x47, 1, 0, 0x30, 7, 0x10, 0, 0, 0, 0, 0x7e, 0], false),
+            (&[0x47, 1, 0, 0x30, 8, 0x10, 0, 0, 0, 0, 0x7e, 0, 0xff], true),
+            // Two bytes of private data.
+            (&[0x47, 1, 0, 0x30, 4, 0x02, 2, 9, 9], false),
+            (&[0x47, 1, 0, 0x30, 5, 0x02, 2, 9, 9, 0xff], true),
+            // Without a payload there is nothing to end.
+            (&[0x47, 1, 0, 0x20, 183, 0], false),
+        ];
+        for (head, stuffed) in cases {
+            assert_eq!(Packet::at(&packet(head), 0).unwrap().is_stuffed(), stuffed, "{head:x?}");
+        }
+        // A length that leads out of the packet says nothing.
+        assert!(!Packet::at(&packet(&[0x47, 1, 0, 0x30, 250, 0]), 0).unwrap().is_stuffed());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::candidate::{Candidate, Decided, by_indicator};
+use super::clock::ProgramClock;
 use super::framer::Framer;
 use super::notes::Notes;
 use super::packet::{PACKET_LEN, Packet, Pid};
@@ -20,7 +21,7 @@ use super::stream_type::StreamKind;
 use super::tables::{TableNews, Tables};
 use super::track::{Continuity, TrackKind};
 use crate::media::{Cutter, Placement, RandomAccess, UnitFacts, UnitStart};
-use crate::time::{MediaSpan, Pts33};
+use crate::time::Pts33;
 
 /// Bytes kept of a stream whose map has not come yet.
 const MAX_EARLY_BYTES: usize = 1024 * 1024;
@@ -43,14 +44,6 @@ pub enum Split {
     Bytes(Bytes),
     /// The open segment has all its bytes.
     Sealed,
-}
-
-/// The program's clock, for units of the lead that show no time stamp.
-#[derive(Debug, Default)]
-struct ProgramClock {
-    latest: Option<Pts33>,
-    /// How far the lead's decoding times are after the clock: 0 until one was seen.
-    lag: MediaSpan,
 }
 
 /// The splitter's state. The head of this file says how it works.
@@ -240,7 +233,7 @@ impl Splitter {
         let Some(track) = self.program.track(pid) else { return };
         self.notes.scrambled_packets += u64::from(packet.scrambled());
         if is_clock {
-            self.clock.latest = packet.pcr().or(self.clock.latest);
+            self.clock.take(packet);
         }
         let continuity = track.count(packet);
         match continuity {
@@ -438,17 +431,6 @@ impl Splitter {
         if let Some(target) = self.segments.table_target() {
             self.tables.write_pmt(target);
         }
-    }
-}
-
-impl ProgramClock {
-    /// The lead's decoding time: its own, else by the clock, as far after it as the latest one was.
-    fn stamp(&mut self, dts: Option<Pts33>) -> Option<Pts33> {
-        let Some(clock) = self.latest else { return dts };
-        if let Some(dts) = dts {
-            self.lag = dts.since(clock);
-        }
-        Some(clock + self.lag)
     }
 }
 

@@ -81,6 +81,11 @@ impl Track {
         self.unit != Unit::Closed
     }
 
+    /// Whether a unit is under way of which only what follows can tell where it ends.
+    pub fn lacks_length(&self) -> bool {
+        self.unit == Unit::Open(None)
+    }
+
     /// Whether a packet has bytes of the unit under way: one in which another section begins may still
     /// have the end of the one before, in front of where its pointer field points.
     #[inline]

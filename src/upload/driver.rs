@@ -228,6 +228,11 @@ impl Driver {
         *self.standing.borrow()
     }
 
+    /// The same, for whoever wants to look again.
+    pub fn watch(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
+    }
+
     /// Hands over the next segment of an output.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 
 mod budget;
 mod driver;
+mod names;
 mod output;
 mod plan;
 mod playlist_text;
@@ -17,5 +18,6 @@ mod waiting;
 mod work;
 
 pub use driver::{Body, Driver, DriverOptions, Ending, Finished, FinishedOutput, Notice, SealedFile};
+pub use names::{all_taken, names};
 pub use plan::Limits;
 pub use standing::{Standing, Trouble};

@@ -6,15 +6,12 @@ use std::sync::Arc;
 use tracing::debug;
 
 use super::driver::{DriverOptions, Notice};
+use super::names::{all_taken, names};
 use crate::checksum::Crc64;
 use crate::error::{Error, ErrorKind, Result};
-use crate::media::Container;
-use crate::naming::{NameKind, ObjectName, key};
+use crate::naming::{ObjectName, key};
 use crate::spool::SpoolFile;
 use crate::store::{Backoff, Created, ObjectKind, Store};
-
-/// How often a segment's name may be taken before something is wrong.
-const MAX_NAMES: usize = 1000;
 
 /// What every request needs.
 #[derive(Clone)]
@@ -30,21 +27,18 @@ impl Context {
     /// `proven`: the store has taken segments before, so that a refusal is an outage, not a mistake.
     pub async fn store_segment(
         &self,
-        mut name: ObjectName,
+        name: ObjectName,
         file: &SpoolFile,
         bytes: u64,
         proven: bool,
     ) -> Result<ObjectName> {
-        for _ in 0..MAX_NAMES {
+        for name in names(&name) {
             let key = key(&self.options.prefix, &name);
-            match (self.create(&key, object_kind(&name), file, bytes, proven).await?, &mut name.kind) {
-                (Created::AlreadyThere, NameKind::Segment { start, .. }) => *start = start.next_milli(),
-                _ => return Ok(name),
+            if self.create(&key, ObjectKind::of(&name), file, bytes, proven).await? == Created::Stored {
+                return Ok(name);
             }
         }
-        let message =
-            format!("cannot store {name}: the next {MAX_NAMES} names are taken; choose another --sid");
-        Err(Error::new(ErrorKind::Conflict, message))
+        Err(all_taken(&name))
     }
 
     async fn create(
@@ -85,13 +79,5 @@ impl Context {
         self.options.trouble.met(self.options.clock.monotonic(), error.report());
         (self.notices)(Notice::Retrying { key: key.to_owned(), error: error.report(), pause });
         self.options.clock.sleep(pause).await;
-    }
-}
-
-fn object_kind(name: &ObjectName) -> ObjectKind {
-    match name.kind {
-        NameKind::Playlist => ObjectKind::Playlist,
-        NameKind::Segment { container: Container::MpegTs, .. } => ObjectKind::TsSegment,
-        NameKind::Segment { container: Container::WebM, .. } => ObjectKind::WebmSegment,
     }
 }

@@ -16,6 +16,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use tokio::sync::Notify;
 
 /// What happens to one request.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,10 @@ pub enum Fault {
     LostBefore,
     /// Not carried out: access denied.
     Denied,
+    /// Not carried out, and never answered.
+    HangBefore,
+    /// Carried out, or refused, and never answered.
+    HangAfter,
     /// Not carried out: 503, slow down.
     Throttled,
 }
@@ -46,6 +51,8 @@ pub struct FaultStore {
     listings: Mutex<VecDeque<usize>>,
     /// Every write that was carried out: its key and its body, in order.
     written: Mutex<Vec<(String, Bytes)>>,
+    /// Rings when a request is never answered.
+    pub hung: Notify,
 }
 
 impl FaultStore {
@@ -57,12 +64,28 @@ impl FaultStore {
             gets: Mutex::new(gets.into_iter().collect()),
             listings: Mutex::default(),
             written: Mutex::default(),
+            hung: Notify::new(),
         })
     }
 
     /// Obeys another script from now on.
     pub fn script_puts(&self, puts: impl IntoIterator<Item = Fault>) {
         *self.puts.lock().unwrap() = puts.into_iter().collect();
+    }
+
+    /// The same for reading.
+    pub fn script_gets(&self, gets: impl IntoIterator<Item = Fault>) {
+        *self.gets.lock().unwrap() = gets.into_iter().collect();
+    }
+
+    /// Requests of the two scripts that were not made.
+    pub fn unused(&self) -> (usize, usize) {
+        (self.puts.lock().unwrap().len(), self.gets.lock().unwrap().len())
+    }
+
+    async fn hang<T>(&self) -> T {
+        self.hung.notify_one();
+        std::future::pending().await
     }
 
     /// Breaks the next listings, each after so many objects.
@@ -107,11 +130,18 @@ impl ObjectStore for FaultStore {
             Fault::LostBefore => return Err(lost()),
             Fault::Denied => return Err(denied(path)),
             Fault::Throttled => return Err(throttled()),
-            Fault::None | Fault::LostAfter | Fault::ExistsAfter => {}
+            Fault::HangBefore => return self.hang().await,
+            Fault::HangAfter | Fault::None | Fault::LostAfter | Fault::ExistsAfter => {}
         }
         let bytes: Bytes = body.iter().flatten().copied().collect();
-        let stored = self.memory.put_opts(path, body, options).await?;
-        self.written.lock().unwrap().push((path.to_string(), bytes));
+        let stored = self.memory.put_opts(path, body, options).await;
+        if stored.is_ok() {
+            self.written.lock().unwrap().push((path.to_string(), bytes));
+        }
+        if matches!(fault, Fault::HangAfter) {
+            return self.hang().await;
+        }
+        let stored = stored?;
         match fault {
             Fault::LostAfter => Err(lost()),
             Fault::ExistsAfter => Err(exists(path)),
@@ -123,6 +153,7 @@ impl ObjectStore for FaultStore {
         let fault = self.gets.lock().unwrap().pop_front();
         match fault {
             Some(Fault::LostBefore) => Err(lost()),
+            Some(Fault::HangBefore) => self.hang().await,
             Some(Fault::Throttled) => Err(throttled()),
             _ => self.memory.get_opts(path, options).await,
         }

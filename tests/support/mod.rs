@@ -20,7 +20,7 @@ pub use fixture::{FIXTURES, Fixture, fixture, fixture_bytes};
 pub use mount::SmallDisk;
 pub use place::{Objects, Place, Said, block_on, lay_out};
 pub use program::{Ended, Record, Running};
-pub use proof::{Proven, assert_kept, control, media, prove, wait_out_the_last_claim};
+pub use proof::{Proven, assert_kept, control, media, prove, salvaged, wait_out_the_last_claim};
 pub use recording::{Recording, all_files, committed_tail, files};
 pub use tools::{decode_segments, judge_segments, skip, tool};
 pub use wait::{PATIENCE, until};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use futures_util::TryStreamExt;
@@ -121,6 +122,14 @@ impl Place {
         })
     }
 
+    /// Where its workers' spools are.
+    pub fn spool(&self) -> PathBuf {
+        match &self.folder {
+            Some(folder) => folder.path().join(SPOOL),
+            None => self.spools.path().to_owned(),
+        }
+    }
+
     /// What lies in the spools: bytes by the file's name.
     pub fn spooled(&self) -> Objects {
         let found = match &self.folder {
@@ -171,8 +180,14 @@ impl Said {
         store: impl AsRef<OsStr>,
         arguments: impl IntoIterator<Item = S>,
     ) -> Self {
+        let arguments = arguments.into_iter().map(|argument| argument.as_ref().to_owned());
+        Self::of(verb, [store.as_ref().to_owned()].into_iter().chain(arguments))
+    }
+
+    /// Runs `tapeline VERB ARGUMENTS`.
+    pub fn of<S: AsRef<OsStr>>(verb: &str, arguments: impl IntoIterator<Item = S>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tapeline"));
-        command.arg(verb).arg(store).args(arguments).stdin(Stdio::null()).env_remove("TAPELINE_LOG");
+        command.arg(verb).args(arguments).stdin(Stdio::null()).env_remove("TAPELINE_LOG");
         let output = command.output().expect("the program starts");
         let text = |bytes| String::from_utf8(bytes).expect("text");
         let said =

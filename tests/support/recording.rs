@@ -24,19 +24,30 @@ pub fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
 /// What the spool keeps beside media: whose it is, its lock, and what is known of segments.
 fn is_of_the_spool(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
-    name == "lock" || name.ends_with("worker.json") || name.ends_with(".facts")
+    name == "lock"
+        || name.ends_with("worker.json")
+        || name.ends_with("salvage.json")
+        || name.ends_with(".facts")
 }
 
-/// Every file below a folder.
+/// Every file below a folder, but for those that go meanwhile.
 pub fn all_files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
-        for entry in std::fs::read_dir(folder).expect("a folder") {
+        let gone = |error: &std::io::Error| folder != root && error.kind() == std::io::ErrorKind::NotFound;
+        let entries = match std::fs::read_dir(folder) {
+            Err(error) if gone(&error) => return,
+            entries => entries.expect("a folder"),
+        };
+        for entry in entries {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 walk(root, &path, found);
-            } else {
-                let name = path.strip_prefix(root).unwrap().to_str().expect("a name in UTF-8");
-                found.insert(name.to_owned(), std::fs::read(&path).unwrap());
+                continue;
+            }
+            let name = path.strip_prefix(root).unwrap().to_str().expect("a name in UTF-8");
+            match std::fs::read(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                bytes => drop(found.insert(name.to_owned(), bytes.unwrap())),
             }
         }
     }
