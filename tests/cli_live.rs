@@ -8,7 +8,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
-use support::{Record, Recording, START, feed, fixture, fixture_bytes, send_datagrams, until};
+use support::{
+    Record, Recording, START, feed, fixture, fixture_bytes, free_udp_address, send_datagrams, udp_queue,
+    until,
+};
 use tapeline::clock::{Clock, SystemClock};
 use tapeline::time::{MediaSpan, WallTime};
 
@@ -22,10 +25,6 @@ fn record(input: &str, root: &Path) -> Record {
 }
 
 /// An address that nobody has now.
-fn free_udp_address() -> SocketAddr {
-    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
-}
-
 fn free_tcp_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
@@ -49,27 +48,18 @@ fn assert_same_as_the_file(root: &Path, since: Option<WallTime>) {
     }
 }
 
-/// Bytes that the kernel holds for a UDP socket, where it has one at that address (Linux).
-fn waiting_datagrams(address: SocketAddr) -> Option<u64> {
-    let port = format!(":{:04X}", address.port());
-    let table = std::fs::read_to_string("/proc/net/udp").expect("the kernel's table of sockets");
-    let mut rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let row = rows.find(|row| row.get(1).is_some_and(|local| local.ends_with(&port)))?;
-    u64::from_str_radix(row[4].split_once(':')?.1, 16).ok()
-}
-
 #[test]
 fn datagrams_are_recorded_until_sigterm() {
     let since = SystemClock::new().wall();
     let root = tempfile::tempdir().unwrap();
     let address = free_udp_address();
     let mut running = record(&format!("udp://{address}"), root.path()).start();
-    until("the program's socket", || waiting_datagrams(address));
+    until("the program's socket", || udp_queue(address));
     let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     sender.connect(address).unwrap();
     send_datagrams(&sender, &fixture_bytes(INPUT), SENDING);
     running.wait_listed(3);
-    until("all is read", || (waiting_datagrams(address)? == 0).then_some(()));
+    until("all is read", || (udp_queue(address)?.waiting == 0).then_some(()));
     running.signal(&["TERM"], "");
     running.wait().successful();
     assert_same_as_the_file(root.path(), Some(since));

@@ -3,6 +3,7 @@
 //!
 //! `TAPELINE_TEST_KILLS` sets how many moments are tried, `TAPELINE_TEST_SEED` the first one's seed.
 
+mod fault_proxy;
 mod support;
 
 use std::collections::BTreeMap;
@@ -13,16 +14,18 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use fault_proxy::FaultProxy;
 use serde_json::{Value, json};
 use support::{
-    DATAGRAM, Objects, Place, Record, Running, START, Said, SmallDisk, all_files, control, decode_segments,
-    fixture, fixture_bytes, judge_segments, lay_out, prove, salvaged, until,
+    DATAGRAM, Objects, Place, Record, START, Said, SmallDisk, all_files, control, decode_segments, fixture,
+    fixture_bytes, judge_segments, lay_out, prove, salvaged, until,
 };
 use tapeline::clock::{Clock, SystemClock, random_bytes};
 use tapeline::continuity::{SalvageState, SalvagedSegment};
 
-/// The input that is fed, 24 s of media, comes in so long: a key frame each half second.
-const SENDING: Duration = Duration::from_secs(6);
+/// The input that is fed, 24 s of media, would come in so long: a key frame each second, and less than 64 KiB, which
+/// are written at once.
+const SENDING: Duration = Duration::from_secs(12);
 /// No worker is killed later than this after its input has begun.
 const LATEST: Duration = Duration::from_millis(5_500);
 /// What was read so long before the kill is safe.
@@ -38,18 +41,17 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// In what condition the store is while a worker records that is killed.
-struct Condition<'a> {
-    name: &'a str,
-    /// The call of the worker.
-    record: &'a (dyn Fn(&Place) -> Record + Sync),
-    /// The worker has begun: from now on the store may be as bad as it is to be.
-    begun: &'a (dyn Fn(&mut Running) + Sync),
-    /// The worker is dead: the store serves again.
-    over: &'a (dyn Fn() + Sync),
+#[derive(Clone, Copy)]
+struct Condition {
+    name: &'static str,
+    /// What stands between the worker and its server, as the fault proxy reads it; `None` where nothing does.
+    rules: Option<&'static str>,
 }
 
-const UP: Condition<'_> =
-    Condition { name: "up", record: &|place| place.record("-"), begun: &|_| {}, over: &|| {} };
+const UP: Condition = Condition { name: "up", rules: None };
+const DOWN: Condition = Condition { name: "down", rules: Some("*: away") };
+/// The input has 31 kB/s.
+const SLOW: Condition = Condition { name: "slow", rules: Some("*: rate 20kB/s") };
 
 /// Packets of each elementary stream, in order.
 type Packets = BTreeMap<u16, Vec<[u8; 188]>>;
@@ -138,7 +140,7 @@ struct Counts {
 /// One worker, killed, and what it left salvaged.
 fn survive(
     place: &Place,
-    condition: &Condition<'_>,
+    condition: Condition,
     media: &[u8],
     reference: &Packets,
     seed: u64,
@@ -153,14 +155,20 @@ fn survive(
         condition.name
     );
     let (mut feed, input) = Feed::new();
-    let mut running = (condition.record)(place).args(["--segment", length]).stdin(input).start();
+    let proxy = condition.rules.map(|_| FaultProxy::start(&std::env::var("AWS_ENDPOINT_URL").unwrap()));
+    let endpoint = proxy.iter().flat_map(|proxy| ["--endpoint".to_owned(), proxy.endpoint()]);
+    let record = place.record("-").args(endpoint).args(["--segment", length]);
+    let mut running = record.stdin(input).start();
     running.wait_for("the recording has begun", |event| event["event"] == "recording");
-    (condition.begun)(&mut running);
+    if let Some((proxy, rules)) = proxy.as_ref().zip(condition.rules) {
+        proxy.set(rules);
+    }
     feed.feed_until(media, moment);
     let safe = feed.safe();
     running.kill();
     assert_eq!(running.wait().code, None);
-    (condition.over)();
+    // What the proxy holds for the server does not come any more.
+    drop(proxy);
 
     let before = place.objects_at_rest();
     let said = salvage(place, &["--json"]);
@@ -262,7 +270,7 @@ fn assert_told(place: &Place, said: &Said, left: &[SalvagedSegment]) {
     }
 }
 
-fn survive_kills(place: &Place, condition: &Condition<'_>) {
+fn survive_kills(place: &Place, condition: Condition) {
     let media = fixture_bytes("h264_aac");
     let reference = reference();
     let first = number("TAPELINE_TEST_SEED")
@@ -296,13 +304,25 @@ fn reference() -> Packets {
 
 #[test]
 fn killed_at_any_moment_with_a_folder_nothing_is_lost_that_was_read_a_second_before() {
-    survive_kills(&Place::folder(), &UP);
+    survive_kills(&Place::folder(), UP);
 }
 
 #[test]
 fn killed_at_any_moment_with_a_bucket_nothing_is_lost_that_was_read_a_second_before() {
     let Some(place) = Place::bucket() else { return };
-    survive_kills(&place, &UP);
+    survive_kills(&place, UP);
+}
+
+#[test]
+fn killed_at_any_moment_with_a_store_that_is_down_nothing_is_lost_that_was_read_a_second_before() {
+    let Some(place) = Place::bucket() else { return };
+    survive_kills(&place, DOWN);
+}
+
+#[test]
+fn killed_at_any_moment_with_a_slow_store_nothing_is_lost_that_was_read_a_second_before() {
+    let Some(place) = Place::bucket() else { return };
+    survive_kills(&place, SLOW);
 }
 
 /// The segment that is open when a worker dies here: the sixth, ten seconds after [`START`].

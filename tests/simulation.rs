@@ -14,6 +14,8 @@ mod check;
 mod clock;
 #[path = "simulation/history.rs"]
 mod history;
+#[path = "simulation/hosts.rs"]
+mod hosts;
 #[path = "simulation/media.rs"]
 mod media;
 #[allow(dead_code, reason = "it can do more than is needed here")]

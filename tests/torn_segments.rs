@@ -142,7 +142,7 @@ fn assert_sound(segment: &Segment, len: usize) -> Option<usize> {
 fn a_segment_cut_at_any_packet_is_whole_packets_and_units() {
     let (mut cuts, mut kept, mut lost) = (0, 0, Vec::new());
     for segment in &*SEGMENTS {
-        let step = (segment.bytes.len() / 400).max(1);
+        let step = (segment.bytes.len() / 100).max(1);
         for len in (0..segment.bytes.len()).step_by(step) {
             cuts += 1;
             if let Some(bytes) = assert_sound(segment, len) {

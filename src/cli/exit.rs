@@ -11,10 +11,11 @@ Exit codes:
   1  a defect of this program
   2  wrong arguments, or the store or the disk refuses this user, or the store lacks a guarantee
   3  the input cannot be recorded: not MPEG-TS, empty, no key frame, no such program;
-     a document in the store cannot be read
-  4  the input, or the recording, does not exist
+     a document in the store cannot be read; what is in the spool is no media
+  4  the input, the recording, or the spool does not exist
   5  the store, the network, the disk or the input failed
-  6  the recording exists already, was stopped, or another worker was first to take it over
+  6  the recording exists already, was stopped, or another worker was first to take it over;
+     the spool is a live worker's
   7  fenced: another worker has taken this one's recording over, or somebody has stopped it
   8  abandoned: the recording has used up its three failovers, and is closed for good
   9  recorded media is not all stored; it is in the spool: tapeline salvage brings it to the store

@@ -108,7 +108,7 @@ fn join(join: &Join) -> String {
     };
     let salvaged = match salvaged_millis {
         0 => String::new(),
-        millis => format!(", without {} that were salvaged", length(*millis)),
+        millis => format!("; {} of that were salvaged", length(*millis)),
     };
     format!("{what} between generations {from} and {to} ({playlist}): {first} to {last}{salvaged}")
 }

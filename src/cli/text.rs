@@ -86,7 +86,7 @@ pub fn size(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
 }
 
-/// Gaps: how many, and how long together.
+/// Gaps, or what was salvaged: how many, and how long together.
 pub fn gaps(count: u64, millis: u64) -> String {
     if count == 0 { "0".to_owned() } else { format!("{count} of {}", length(millis)) }
 }

@@ -186,6 +186,8 @@ impl Recorder {
         spool: SpoolFolder,
         told: Told,
     ) -> Result<Self> {
+        // The store has just served: what failed before is over, though nothing may be sent for long.
+        let _ = told.trouble.over(options.clock.monotonic());
         let state = holder.state();
         let (id, generation, uid) = (state.id(), state.generation, state.holder.uid);
         spool.introduce(&worker_record(store, state)).await?;

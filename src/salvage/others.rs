@@ -104,10 +104,6 @@ async fn one(
         return None;
     }
     let done = salvage(folder, destination, options).await;
-    match done {
-        // A recorder that left nothing.
-        Ok(Salvage { record: None, left, .. }) if left.is_empty() => None,
-        Ok(salvage) => Some(News::Salvaged(salvage)),
-        Err(error) => Some(failed(error)),
-    }
+    // Of a recorder that left no segment too: what else it left may have taken room.
+    Some(done.map_or_else(failed, News::Salvaged))
 }

@@ -61,7 +61,7 @@ impl SpoolBase {
         room
     }
 
-    /// Bytes of all files in it, as far as they can be seen.
+    /// Bytes of the files in it that count in a room, as far as they can be seen.
     pub async fn used(&self) -> u64 {
         match &self.place {
             Base::Disk(path) => {

@@ -52,11 +52,13 @@ pub(super) fn folders(base: &Path) -> io::Result<Vec<String>> {
     Ok(names.into_iter().collect())
 }
 
-/// Bytes of the files in the folders of a base. What vanishes meanwhile counts for nothing.
+/// Bytes of the files that count in the folders of a base. What vanishes meanwhile counts for nothing.
 pub(super) fn used(base: &Path) -> u64 {
     let folders = folders(base).unwrap_or_default();
     let entries = folders.iter().filter_map(|name| fs::read_dir(base.join(name)).ok()).flatten().flatten();
+    let counts = |entry: &fs::DirEntry| entry.file_name().to_str().is_none_or(super::counts);
     entries
+        .filter(counts)
         .filter_map(|entry| entry.metadata().ok())
         .filter(fs::Metadata::is_file)
         .map(|meta| meta.len())

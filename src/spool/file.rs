@@ -45,8 +45,9 @@ pub struct SpoolFile {
     body: Body,
     folder: SpoolFolder,
     name: String,
-    /// Bytes taken from the folder's room.
+    /// Bytes taken from the folder's room, and those of the facts.
     taken: AtomicU64,
+    facts: AtomicU64,
     clock: SharedClock,
 }
 
@@ -66,7 +67,8 @@ impl SpoolFile {
             Place::Disk(disk) => Body::Disk(Writer::new(Arc::clone(disk), name.clone())),
             Place::Memory { folder, .. } => Body::Memory { folder: folder.clone(), file: folder.file(&name) },
         };
-        let file = Self { body, folder: folder.clone(), name, taken: AtomicU64::new(0), clock };
+        let (taken, facts) = (AtomicU64::new(0), AtomicU64::new(0));
+        let file = Self { body, folder: folder.clone(), name, taken, facts, clock };
         if let Some(opened) = opened {
             file.add_fact(&Fact::Opened(opened));
         }
@@ -82,12 +84,21 @@ impl SpoolFile {
     }
 
     fn add_fact(&self, fact: &Fact) {
+        let line = self.count(fact);
         match &self.body {
-            Body::Disk(writer) => writer.lock().jobs.push(Job::Fact(fact.encode())),
+            Body::Disk(writer) => writer.lock().jobs.push(Job::Fact(line)),
             Body::Memory { folder, .. } => {
-                folder.file(&format!("{}{EXTENSION}", self.name)).append(fact.encode().as_bytes());
+                folder.file(&format!("{}{EXTENSION}", self.name)).append(line.as_bytes());
             }
         }
+    }
+
+    /// The line of a fact, for which room is taken.
+    fn count(&self, fact: &Fact) -> String {
+        let line = fact.encode();
+        self.facts.fetch_add(line.len() as u64, Ordering::Relaxed);
+        self.folder.room().take(line.len() as u64);
+        line
     }
 
     /// Appends bytes. On a disk they are not copied, and written by the next [`flush`](Self::flush).
@@ -191,11 +202,11 @@ impl SpoolFile {
     pub async fn drop_bytes(&self, fact: Fact) {
         match &self.body {
             Body::Disk(writer) => {
-                let writer = writer.clear().await;
+                let (writer, line) = (writer.clear().await, self.count(&fact));
                 let _ = blocking(move || {
                     // The bytes first: the disk may be full.
                     let _ = std::fs::remove_file(writer.path());
-                    writer.folder.add_fact(&writer.name, &fact.encode())
+                    writer.folder.add_fact(&writer.name, &line)
                 })
                 .await;
             }
@@ -204,7 +215,7 @@ impl SpoolFile {
                 self.add_fact(&fact);
             }
         }
-        self.give_back();
+        self.give_back(&self.taken);
     }
 
     /// Removes the file, and what is known of it. What cannot be removed is only in the way.
@@ -225,12 +236,13 @@ impl SpoolFile {
                 folder.remove(&facts);
             }
         }
-        self.give_back();
+        self.give_back(&self.taken);
+        self.give_back(&self.facts);
         self.folder.free_name(&self.name);
     }
 
-    fn give_back(&self) {
-        self.folder.room().give_back(self.taken.swap(0, Ordering::Relaxed));
+    fn give_back(&self, taken: &AtomicU64) {
+        self.folder.room().give_back(taken.swap(0, Ordering::Relaxed));
     }
 
     fn write_later(&self, writer: &Arc<Writer>) {

@@ -93,11 +93,14 @@ async fn a_sealed_segment_is_closed_and_its_facts_lie_beside_it() {
     let read = super::super::SegmentFacts::read(&std::fs::read(&facts).unwrap()).unwrap();
     assert_eq!((read.opened, read.sealed, read.dropped), (opened, Some(sealed), None));
     file.drop_bytes(Fact::Dropped(GapCause::SpoolFull)).await;
-    assert!(!disk(&file).path().exists() && folder.room().used() == 0);
-    let read = super::super::SegmentFacts::read(&std::fs::read(&facts).unwrap()).unwrap();
+    assert!(!disk(&file).path().exists());
+    let text = std::fs::read(&facts).unwrap();
+    assert_eq!(folder.room().used(), text.len() as u64, "what is known of it counts as well");
+    assert_eq!(folder.room().used(), base.used().await);
+    let read = super::super::SegmentFacts::read(&text).unwrap();
     assert_eq!(read.dropped, Some(GapCause::SpoolFull));
     file.remove().await;
-    assert!(!facts.exists());
+    assert!(!facts.exists() && folder.room().used() == 0);
 }
 
 /// Mounts a disk of so many KiB; `None` where this user may not.

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::naming::{NameKind, ObjectName};
 
 /// A note about what was done with the folder.
-const NOTE: &str = "salvage.json";
+pub(super) const NOTE: &str = "salvage.json";
 /// Facts, notes and descriptions are not larger.
 const LIMIT: u64 = 16 << 20;
 
@@ -209,12 +209,12 @@ impl LeftFolder {
     }
 
     /// Removes the segments, but for those to `keep`, and all else of our own, and the folder where nothing is left in
-    /// it. Gives the bytes that this freed.
+    /// it. Gives the bytes that this freed, as a room counts them.
     ///
     /// # Errors
     /// What cannot be removed.
     pub async fn clear(self, keep: &BTreeSet<ObjectName>) -> Result<u64> {
-        let (mut freed, mut own, mut empty) = (0, 0, true);
+        let mut freed = 0;
         let segments = self.segments.iter().filter(|segment| !keep.contains(&segment.name));
         let segments: BTreeSet<String> = segments.map(|segment| segment.name.to_string()).collect();
         for (name, bytes) in self.place.list().await? {
@@ -222,10 +222,6 @@ impl LeftFolder {
             if segments.contains(segment) || name != NOTE && self.own.contains(&name) {
                 self.place.remove(&name).await?;
                 freed += bytes;
-            } else if DiskFolder::is_own(&name) || name == NOTE {
-                own += bytes;
-            } else {
-                empty = false;
             }
         }
         // The note goes last: with it, what is left needs no second look.
@@ -244,7 +240,7 @@ impl LeftFolder {
                 }
             }
         }
-        Ok(if empty { freed + own } else { freed })
+        Ok(freed)
     }
 }
 

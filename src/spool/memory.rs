@@ -70,12 +70,15 @@ impl MemoryDisk {
         lock(&self.folders).remove(name);
     }
 
-    /// Bytes of all files.
+    /// Bytes of all files that count.
     pub fn used(&self) -> u64 {
         let folders: Vec<MemoryFolder> = lock(&self.folders).values().cloned().collect();
         folders
             .iter()
-            .flat_map(|folder| folder.names().into_iter().filter_map(|name| folder.get(&name)))
+            .flat_map(|folder| {
+                let names = folder.names().into_iter().filter(|name| super::counts(name));
+                names.filter_map(|name| folder.get(&name))
+            })
             .map(|file| file.len())
             .sum()
     }

@@ -35,6 +35,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether a file counts in a room: segments, what is known of them, and texts of playlists do; what describes the
+/// folder does not.
+fn counts(name: &str) -> bool {
+    !(disk::DiskFolder::is_own(name) || name == left::NOTE)
+}
+
 /// Runs file work where it may take its time.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,

@@ -1,7 +1,8 @@
 //! How many bytes the spool holds, and how many it may: the account of one recording, within that of its
 //! worker.
 //!
-//! Bytes are taken when they are handed to a file of the spool and given back when that file is removed. Taking
+//! Bytes are taken when they are handed to a file of the spool, or to that of its facts, and given back when that file
+//! is removed. Taking
 //! never fails: who writes looks at [`is_full`](Room::is_full) afterwards, so a room is overdrawn by one chunk
 //! at most. What dead workers left counts too, until it is salvaged.
 

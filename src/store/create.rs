@@ -18,7 +18,7 @@ use super::gate::Turn;
 use super::handle::{Body, Store};
 use super::ops::blocking;
 use super::repeats::Repeats;
-use super::{Lane, ObjectKind, local};
+use super::{Lane, ObjectKind, local, pieces};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How a create-if-absent ended.
@@ -116,7 +116,7 @@ impl Store {
             }
         }
         let from = file.to_owned();
-        let pieces = blocking(move || local::read_file(&from)).await?;
+        let pieces = blocking(move || pieces::read_file(&from)).await?;
         let pieces = pieces.map_err(|error| classify_io(error, format_args!("read {}", file.display())))?;
         self.put_new(key, pieces, kind).await
     }

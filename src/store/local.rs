@@ -10,11 +10,9 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use bytes::Bytes;
-
 use super::Created;
 
-/// Size of the pieces in which files are read.
+/// Size of the pieces in which files are compared.
 const PIECE: usize = 1024 * 1024;
 
 /// How often a name may vanish between a refused link and the comparison.
@@ -109,20 +107,4 @@ fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
-}
-
-/// A whole file in pieces of 1 MiB.
-pub(super) fn read_file(file: &Path) -> io::Result<Vec<Bytes>> {
-    let mut file = File::open(file)?;
-    let mut pieces = Vec::new();
-    loop {
-        let mut piece = Vec::with_capacity(PIECE);
-        let read = file.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
-        if read > 0 {
-            pieces.push(Bytes::from(piece));
-        }
-        if read < PIECE {
-            return Ok(pieces);
-        }
-    }
 }

@@ -395,7 +395,10 @@ impl Work {
                 self.serves();
                 self.committed(written).await;
             }
-            Done::Closed(Ok(ending)) => self.plan.closed(ending == Ending::Stop),
+            Done::Closed(Ok(ending)) => {
+                self.serves();
+                self.plan.closed(ending == Ending::Stop);
+            }
             Done::Published { output: index, segments, outcome: Ok(known) } => {
                 self.serves();
                 let ended = self.plan.shows_end(index);

@@ -1,9 +1,16 @@
-//! As much of HTTP/1.1 as an S3 client speaks: bodies with a length, connections that stay.
+//! As much of HTTP/1.1 as an S3 client speaks: bodies with a length, connections that stay. Where messages end
+//! is told by the file that the fault proxy has for it, too.
+
+#[path = "../fault_proxy/http.rs"]
+#[allow(clippy::duplicate_mod, reason = "a test may have the proxy, too")]
+mod framing;
 
 use std::io;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+use framing::{Body, Head, decode};
 
 /// A request.
 #[derive(Debug)]
@@ -12,16 +19,13 @@ pub struct Request {
     /// Decoded.
     pub path: String,
     query: Vec<(String, String)>,
-    headers: Vec<(String, String)>,
+    head: Head,
     pub body: Vec<u8>,
 }
 
 impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(header, _)| header.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.head.header(name)
     }
 
     pub fn query(&self, name: &str) -> Option<String> {
@@ -67,35 +71,28 @@ impl Response {
 /// Reads the next request; `None` where the client is gone. `read` keeps what came too early.
 pub async fn read(connection: &mut TcpStream, read: &mut Vec<u8>) -> Option<Request> {
     let head = loop {
-        if let Some(end) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-            let head: Vec<u8> = read.drain(..end + 4).collect();
-            break String::from_utf8(head).ok()?;
+        if let Some(head) = Head::take(read).ok()? {
+            break head;
         }
         more(connection, read).await?;
     };
-    let mut lines = head.lines();
-    let mut first = lines.next()?.split(' ');
-    let (method, target) = (first.next()?.to_owned(), first.next()?);
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(key), decode(value))
-    });
-    let headers = lines.filter_map(|line| line.split_once(':'));
-    let headers = headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-    let mut request = Request {
-        method,
-        path: decode(path),
-        query: pairs.collect(),
-        headers: headers.collect(),
-        body: Vec::new(),
-    };
-    let length: usize = request.header("content-length").map_or(Some(0), |length| length.parse().ok())?;
+    let Body::Length(length) = head.request_body().ok()? else { return None };
+    let length = usize::try_from(length).ok()?;
     while read.len() < length {
         more(connection, read).await?;
     }
-    request.body = read.drain(..length).collect();
-    Some(request)
+    let word = |text: &str| decode(&text.replace('+', "%20"));
+    let pairs = head.query().split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (word(key), word(value))
+    });
+    Some(Request {
+        method: head.method().to_owned(),
+        path: head.path(),
+        query: pairs.collect(),
+        body: read.drain(..length).collect(),
+        head,
+    })
 }
 
 async fn more(connection: &mut TcpStream, read: &mut Vec<u8>) -> Option<()> {
@@ -118,10 +115,6 @@ pub async fn write(connection: &mut TcpStream, request: &Request, response: Resp
         bytes.extend(response.body);
     }
     connection.write_all(&bytes).await
-}
-
-fn decode(text: &str) -> String {
-    percent_encoding::percent_decode_str(&text.replace('+', "%20")).decode_utf8().expect("UTF-8").into_owned()
 }
 
 /// For XML.

@@ -204,11 +204,16 @@ impl S3Double {
 
     /// A client of it that repeats nothing.
     pub fn store(&self) -> Store {
+        self.store_at(&self.endpoint)
+    }
+
+    /// The same, of a proxy before it.
+    pub fn store_at(&self, endpoint: &str) -> Store {
         let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
         let client = AmazonS3Builder::new()
             .with_bucket_name(BUCKET)
             .with_region("us-east-1")
-            .with_endpoint(&self.endpoint)
+            .with_endpoint(endpoint)
             .with_access_key_id("key")
             .with_secret_access_key("secret")
             .with_retry(retry)

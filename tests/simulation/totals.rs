@@ -1,14 +1,17 @@
 //! What happened in a run, counted: a simulation in which nobody is ever fenced proves nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use tapeline::ErrorKind;
+use tapeline::continuity::{SalvageRecord, SalvageState};
+use tapeline::naming::ObjectName;
 use tapeline::recorder::Event;
+use tapeline::spool::GapCause;
 
-use super::history::{Copy, Ended, What};
+use super::history::{Copy, Ended, Visit, What};
 use super::network::{Mode, Operation, Refusal};
-use super::scenario::{Launch, Order};
+use super::scenario::{Launch, Order, Reach};
 use super::weather::Kind;
 use super::world::Outcome;
 
@@ -22,7 +25,7 @@ pub struct Totals {
 }
 
 /// What a run has to show at least once.
-const WANTED: [&str; 29] = [
+const WANTED: &[&str] = &[
     "abandoned by a claim",
     "clocks set",
     "claims",
@@ -52,6 +55,22 @@ const WANTED: [&str; 29] = [
     "zombies fenced",
     "media clocks jump",
     "retries",
+    "outages survived",
+    "ends: patience over",
+    "gaps: spool full",
+    "waits for room",
+    "rooms shared",
+    "rooms filled by others",
+    "processes gone, spools left",
+    "spools lost with their machines",
+    "salvages beside a recording",
+    "salvages by an operator",
+    "salvages again",
+    "salvages interrupted",
+    "salvage races",
+    "segments salvaged",
+    "segments salvaged, torn",
+    "segments lost, and told",
 ];
 
 impl Totals {
@@ -66,6 +85,10 @@ impl Totals {
         if !outcome.setting.examined {
             self.count("stores examined");
         }
+        if outcome.setting.room_limit.is_some() {
+            self.rooms(outcome);
+        }
+        self.salvages(outcome);
         let mut launches = BTreeMap::new();
         let mut orders = BTreeMap::new();
         let mut gone = BTreeMap::new();
@@ -74,7 +97,7 @@ impl Totals {
         for record in &outcome.history.records {
             let worker = record.worker;
             match &record.what {
-                What::Launched(launch) => drop(launches.insert(worker, *launch)),
+                What::Launched { launch, .. } => drop(launches.insert(worker, *launch)),
                 What::Ordered(order) => drop(orders.insert(worker, *order)),
                 What::Crashed => {
                     self.count("crashes");
@@ -102,6 +125,17 @@ impl Totals {
                 What::Told(Event::SegmentCommitted { .. }) => self.count("commits"),
                 What::Told(Event::SegmentListed { .. }) => self.count("playlists published"),
                 What::Told(Event::Retrying { .. }) => self.count("retries"),
+                What::Told(Event::Throttled { requests_per_minute: Some(_) }) => self.count("throttled"),
+                What::Told(Event::Recovered { .. }) => self.count("outages survived"),
+                What::Told(Event::Gap { cause, .. }) => self.count(gaps_by(*cause)),
+                What::Told(Event::SpoolFull { waits: true, .. }) => self.count("waits for room"),
+                What::Told(Event::SpoolFull { bytes, limit, .. }) if bytes < limit => {
+                    self.count("rooms filled by others");
+                }
+                What::WentDown { reach: Reach::Machine, .. } => self.count("spools lost with their machines"),
+                What::WentDown { reach: Reach::Process, bytes, .. } if *bytes > 0 => {
+                    self.count("processes gone, spools left");
+                }
                 What::Applied { id, copy, done } => {
                     let operation = &outcome.history.requests[*id].operation;
                     let conditional =
@@ -148,9 +182,85 @@ impl Totals {
                 }
                 "ends: fenced"
             }
+            (Ended::Failed(ErrorKind::DataLoss, _), _) => "ends: patience over",
+            (Ended::Salvaged, Some(Launch::SalvageAgain)) => "salvages again",
+            (Ended::Salvaged, _) => "salvages by an operator",
             (Ended::Failed(..), _) => "ends: other failures",
         };
         self.count(what);
+    }
+
+    /// Workers that hold a recording at the same time in the same room.
+    fn rooms(&mut self, outcome: &Outcome) {
+        let mut hosts = BTreeMap::new();
+        let mut holders: BTreeSet<usize> = BTreeSet::new();
+        for record in &outcome.history.records {
+            let worker = record.worker;
+            match record.what {
+                What::Launched { host, .. } => drop(hosts.insert(worker, host)),
+                What::Held { .. } => {
+                    if holders.iter().any(|holder| hosts[holder] == hosts[&worker]) {
+                        self.count("rooms shared");
+                    }
+                    holders.insert(worker);
+                }
+                What::Crashed | What::Ended(_) => drop(holders.remove(&worker)),
+                _ => {}
+            }
+        }
+    }
+
+    /// What was salvaged, and what came in between.
+    fn salvages(&mut self, outcome: &Outcome) {
+        let (mut own, mut owners) = (BTreeMap::new(), BTreeMap::new());
+        let (mut salvaging, mut gone) = (BTreeSet::new(), BTreeSet::new());
+        for record in &outcome.history.records {
+            let worker = record.worker;
+            match &record.what {
+                What::Held { generation } => drop(own.insert(worker, *generation)),
+                What::FolderMade { name } => drop(owners.insert(name.as_str(), worker)),
+                What::Visiting { .. } => drop(salvaging.insert(worker)),
+                What::Visited { name, visit } => {
+                    salvaging.remove(&worker);
+                    let owner = owners.get(name.as_str());
+                    if matches!(visit, Visit::Held) && owner.is_some_and(|owner| gone.contains(owner)) {
+                        self.count("salvage races");
+                    }
+                }
+                What::Told(Event::Salvaged { .. }) => {
+                    salvaging.remove(&worker);
+                    self.count("salvages beside a recording");
+                }
+                What::Crashed | What::LetGo => {
+                    gone.insert(worker);
+                    if salvaging.remove(&worker) {
+                        self.count("salvages interrupted");
+                    }
+                }
+                What::Issued { id } => {
+                    let Operation::Put { key, .. } = &outcome.history.requests[*id].operation else {
+                        continue;
+                    };
+                    let name = key.rsplit('/').next().and_then(|name| name.parse::<ObjectName>().ok());
+                    let others = |name: &ObjectName| own.get(&worker) != Some(&name.generation.get());
+                    if own.contains_key(&worker) && name.is_some_and(|name| others(&name)) {
+                        salvaging.insert(worker);
+                    }
+                }
+                What::Applied { id, done: Ok(()), .. } => {
+                    let Operation::Put { body, .. } = &outcome.history.requests[*id].operation else {
+                        continue;
+                    };
+                    let Ok(record) = SalvageRecord::decode(body) else { continue };
+                    for segment in &record.segments {
+                        let torn = segment.state == SalvageState::Torn;
+                        self.count(if torn { "segments salvaged, torn" } else { "segments salvaged" });
+                    }
+                    record.lost.iter().for_each(|_| self.count("segments lost, and told"));
+                }
+                _ => {}
+            }
+        }
     }
 
     fn count(&mut self, what: &'static str) {
@@ -162,6 +272,13 @@ impl Totals {
         let kinds = Kind::ALL.iter().filter(|kind| !self.faults.contains_key(kind));
         let wanted = WANTED.iter().filter(|what| !self.counts.contains_key(**what));
         kinds.map(|kind| format!("{kind:?}")).chain(wanted.map(|what| (*what).to_owned())).collect()
+    }
+}
+
+fn gaps_by(cause: GapCause) -> &'static str {
+    match cause {
+        GapCause::SpoolFull => "gaps: spool full",
+        GapCause::DiskFull | GapCause::SpoolFailed | GapCause::Unknown => "gaps: other causes",
     }
 }
 

@@ -9,16 +9,22 @@ use tapeline::clock::{Clock, SharedClock, draw};
 use tapeline::continuity::{Holder, HolderOptions, Recordings, probe};
 use tapeline::ids::{RecordingId, Sid};
 use tapeline::recorder::{Options, Output, OutputSpec, Recorder};
+use tapeline::salvage::{Destination, SalvageOptions, salvage, tidy};
+use tapeline::spool::{Left, LeftFolder, Room, SpoolBase};
 use tapeline::store::Store;
 use tapeline::time::WallTime;
 use tokio::runtime::Runtime;
 
 use super::clock::SimulatedClock;
-use super::history::{Ended, Millis, What};
+use super::history::{Ended, Millis, Visit, What};
+use super::hosts::Host;
 use super::media::{CHUNK, Media};
 use super::random::{Random, SeededChance};
 use super::scenario::{Launch, Order, Setting};
 use super::store::{Out, Outbox, WorkerStore};
+
+/// For how long an operator has each request of a salvage repeated.
+const SALVAGE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the world and the worker's tasks share.
 #[derive(Debug, Default)]
@@ -39,6 +45,10 @@ impl Shared {
         *self.jump_back.lock().unwrap() = Some(date);
     }
 
+    fn order(&self) -> Option<Order> {
+        *self.order.lock().unwrap()
+    }
+
     /// So much of the source is lost.
     pub fn lose(&self, millis: Millis) {
         self.lost.store(millis, Ordering::Relaxed);
@@ -54,13 +64,26 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     /// Its own time.
     pub now: Millis,
+    /// Where it runs, and the account that its recorder's bytes count in.
+    pub host: usize,
+    pub room: Room,
+    /// The most that was noted to be there.
+    noted: u64,
     /// Until when it is paused, and whether with its machine.
     pub paused: Option<(Millis, bool)>,
     pub ended_at: Option<Millis>,
+    /// Its room was looked at since.
+    pub accounted: bool,
 }
 
 impl Worker {
-    pub fn launch(now: Millis, launch: Launch, setting: &Setting, random: &mut Random) -> Self {
+    pub fn launch(
+        now: Millis,
+        launch: Launch,
+        setting: &Setting,
+        (host, its): (usize, &Host),
+        random: &mut Random,
+    ) -> Self {
         let clock = Arc::new(SimulatedClock::default());
         let (outbox, shared) = (Arc::new(Outbox::default()), Arc::new(Shared::default()));
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -69,10 +92,14 @@ impl Worker {
             .build()
             .expect("a runtime");
         clock.step(setting.skew(random));
+        let room = its.room();
+        let chance = Arc::new(SeededChance(Mutex::new(random.fork())));
         let end = WorkerStore { outbox: outbox.clone(), clock: clock.clone() };
         let job = Job {
             store: Store::from_object_store("simulated:", Arc::new(end)),
-            options: setting.options(clock.clone(), Arc::new(SeededChance(Mutex::new(random.fork())))),
+            options: setting.options(its.base().clone(), room.clone(), clock.clone(), chance),
+            base: its.base().clone(),
+            room: room.clone(),
             clock: clock.clone(),
             outbox: outbox.clone(),
             shared: shared.clone(),
@@ -84,7 +111,8 @@ impl Worker {
             clock.begin(now);
             tokio::spawn(job.run(launch));
         });
-        Self { runtime: Some(runtime), clock, outbox, shared, now, paused: None, ended_at: None }
+        let (runtime, paused, ended_at) = (Some(runtime), None, None);
+        Self { runtime, clock, outbox, shared, now, host, room, noted: 0, paused, ended_at, accounted: false }
     }
 
     pub fn runs(&self) -> bool {
@@ -114,6 +142,16 @@ impl Worker {
         self.outbox.take()
     }
 
+    /// Bytes in its room, where they are more than may be there, and than were seen before.
+    pub fn overdrawn(&mut self, limit: u64) -> Option<u64> {
+        let bytes = self.room.used();
+        let more = bytes > limit.max(self.noted);
+        more.then(|| {
+            self.noted = bytes;
+            bytes
+        })
+    }
+
     /// The pause is over: all of its timers are late at once, unless its machine slept, whose timers
     /// know nothing of it.
     pub fn wake(&mut self, now: Millis) {
@@ -130,6 +168,8 @@ impl Worker {
 
 struct Job {
     store: Store,
+    base: SpoolBase,
+    room: Room,
     options: Options,
     clock: Arc<SimulatedClock>,
     outbox: Arc<Outbox>,
@@ -152,6 +192,7 @@ impl Job {
                 self.record(resumed).await
             }
             Launch::StopForAnother => self.stop_for_another(&self.id.sid).await,
+            Launch::Salvage | Launch::SalvageAgain => self.salvage().await,
         };
         shared.ended.store(true, Ordering::Relaxed);
         outbox.push(Out::Note(clock.now(), What::Ended(ended)));
@@ -174,6 +215,56 @@ impl Job {
             Ok(_) => Ended::Well(None),
             Err(error) => Ended::NotBegun(error.kind(), error.report()),
         }
+    }
+
+    /// As the program does.
+    async fn salvage(&self) -> Ended {
+        let options = SalvageOptions {
+            clock: self.clock.clone(),
+            seed: self.media.clone().next(),
+            patience: Some(SALVAGE_PATIENCE),
+            on_retry: Arc::new(|_, _, _| {}),
+            may_go: Arc::new(|| true),
+        };
+        let mut known = None;
+        for name in self.base.folders().await.expect("memory serves") {
+            let visit = match LeftFolder::open(&self.base, &name).await.expect("memory serves") {
+                Left::Held(_) => Visit::Held,
+                Left::Gone => Visit::Gone,
+                Left::Open(folder) => {
+                    self.note(What::Visiting { name: name.clone() });
+                    match self.salvage_one(folder, &mut known, &options).await {
+                        Ok(()) => Visit::Salvaged,
+                        Err(error) => Visit::Failed(error.kind(), error.report()),
+                    }
+                }
+            };
+            self.note(What::Visited { name, visit });
+        }
+        Ended::Salvaged
+    }
+
+    async fn salvage_one(
+        &self,
+        folder: LeftFolder,
+        known: &mut Option<Destination>,
+        options: &SalvageOptions,
+    ) -> tapeline::Result<()> {
+        if folder.segments().is_empty() {
+            self.room.give_back(tidy(folder).await.freed);
+            return Ok(());
+        }
+        if known.is_none() {
+            let random = draw(&*self.options.chance)?;
+            let form = options.repeat("form", || probe::prepare(&self.store, &options.clock, random)).await?;
+            let recordings = Recordings::new(&self.store, form);
+            *known = Some(Destination { store: self.store.clone(), recordings });
+        }
+        let destination = known.as_ref().expect("it was set");
+        let salvaged = salvage(folder, destination, options).await?;
+        // It is a part of the host's process.
+        self.room.give_back(salvaged.freed);
+        Ok(())
     }
 
     async fn record(mut self, recorder: tapeline::Result<Recorder>) -> Ended {
@@ -200,6 +291,7 @@ impl Job {
             // As the program does: what ended the uploading is told by the stop.
             Ok(Order::Stop) | Err(_) => recorder.stop().await,
         };
+        self.note(What::LetGo);
         let _ = listening.await;
         match left {
             Ok(summary) => Ended::Well(Some(summary)),
@@ -215,7 +307,7 @@ impl Job {
         }
         loop {
             self.clock.sleep(Duration::from_millis(CHUNK)).await;
-            if let Some(order) = *self.shared.order.lock().unwrap() {
+            if let Some(order) = self.shared.order() {
                 return Ok(order);
             }
             let jump = self.shared.jump_back.lock().unwrap().take();
@@ -228,6 +320,17 @@ impl Job {
                     media.jump();
                 }
                 media.skip(lost);
+                // As the program does: who waits for room can be told to leave.
+                loop {
+                    tokio::select! {
+                        biased;
+                        () = output.ready() => break,
+                        () = self.clock.sleep(Duration::from_millis(CHUNK)) => {}
+                    }
+                    if let Some(order) = self.shared.order() {
+                        return Ok(order);
+                    }
+                }
                 output.write_bytes(media.chunk()).await?;
             }
         }

@@ -4,7 +4,7 @@
 //! furthest behind runs next, until it hands something over; what the network has for that moment happens
 //! first. So all is in the order of the simulated time, though only one thread does it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use tapeline::continuity::{ControlObject, Form, StoreForm};
@@ -14,11 +14,15 @@ use tapeline::recorder::Event;
 use tapeline::time::WallTime;
 
 use super::history::{History, Millis, STRANGER, What};
+use super::hosts::Host;
 use super::network::Network;
 use super::random::Random;
-use super::scenario::{Action, Launch, Order, Scenario, Setting};
+use super::scenario::{Action, Launch, Order, Reach, Scenario, Setting};
 use super::store::Out;
 use super::worker::Worker;
+
+#[path = "spools.rs"]
+mod spools;
 
 /// How often somebody looks after the recording.
 const ROUND: Millis = 1_000;
@@ -36,6 +40,8 @@ const MOST_WORKERS: usize = 14;
 pub struct Outcome {
     pub setting: Setting,
     pub history: History,
+    /// When the faults ended.
+    pub calm_at: Millis,
     /// It did not come to an end.
     pub endless: bool,
 }
@@ -44,7 +50,13 @@ struct World {
     setting: Setting,
     actions: BTreeMap<(Millis, usize), Action>,
     network: Network,
+    hosts: Vec<Host>,
+    /// Whether the folders of spools were held, when somebody tried to open them last.
+    tried: BTreeMap<String, bool>,
     workers: Vec<Worker>,
+    /// How often what is left in the end was salvaged, and whether it was put back and salvaged again.
+    sweeps: u64,
+    swept_again: bool,
     launched_at: Vec<Millis>,
     history: History,
     random: Random,
@@ -58,11 +70,16 @@ pub fn run(seed: u64) -> Outcome {
     let Scenario { setting, weather, actions } = Scenario::of(seed, &mut random);
     let calm_at = weather.calm_at;
     let network = Network::new(weather, random.fork(), setting.updates, setting.tags_by_content);
+    let hosts = (0..setting.hosts).map(|_| Host::new(setting.room_limit)).collect();
     let mut world = World {
         setting,
+        hosts,
+        tried: BTreeMap::new(),
         actions,
         network,
         workers: Vec::new(),
+        sweeps: 0,
+        swept_again: false,
         launched_at: Vec::new(),
         history: History::default(),
         random,
@@ -72,9 +89,11 @@ pub fn run(seed: u64) -> Outcome {
     };
     world.prepare();
     let endless = !world.run();
+    world.try_folders(world.now);
+    world.look_at_hosts();
     world.history.sort();
     let World { setting, history, .. } = world;
-    Outcome { setting, history, endless }
+    Outcome { setting, history, calm_at, endless }
 }
 
 impl World {
@@ -123,7 +142,13 @@ impl World {
         self.now > self.calm_at
             && self.actions.is_empty()
             && self.workers.iter().all(|worker| worker.runtime.is_none())
-            && (self.setting.strangers_playlist || self.is_final())
+            && self.is_decided()
+            && (self.swept_again || self.sweeps == spools::SWEEPS)
+    }
+
+    /// Nobody can record any more.
+    fn is_decided(&self) -> bool {
+        self.setting.strangers_playlist || self.is_final()
     }
 
     fn is_final(&self) -> bool {
@@ -154,6 +179,7 @@ impl World {
                 Out::Note(at, what) => self.history.note(at, index, what),
             }
         }
+        self.look_at_spool(index);
     }
 
     /// Does what is due.
@@ -178,6 +204,7 @@ impl World {
         }
         if self.next_round <= self.now {
             self.next_round = self.now + ROUND;
+            self.try_folders(self.now);
             self.look_after();
         }
     }
@@ -185,12 +212,15 @@ impl World {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Launch(launch, count) => (0..count).for_each(|_| self.launch(launch)),
-            Action::Crash => {
+            Action::Crash(reach) => {
                 if let Some(index) = self.victim() {
-                    self.history.note(self.now, index, What::Crashed);
-                    self.workers[index].runtime = None;
-                    self.workers[index].paused = None;
-                    self.network.forget(index);
+                    self.crash(index, reach);
+                }
+            }
+            Action::CrashNewest => {
+                let alive = |worker: &Worker| worker.runtime.is_some() && worker.ended_at.is_none();
+                if let Some(index) = self.workers.iter().rposition(alive) {
+                    self.crash(index, Reach::Recorder);
                 }
             }
             Action::Pause { millis, suspended, lossy } => {
@@ -215,8 +245,9 @@ impl World {
             }
             Action::JumpBack => {
                 let Some(index) = self.victim() else { return };
-                let began = self.opened(index).next();
-                if let Some((_, date)) = began {
+                let given_up = self.given_up(index).last().filter(|_| self.random.permille(700));
+                let began = || self.opened(index).next().map(|(_, date)| date);
+                if let Some(date) = given_up.or_else(began) {
                     self.workers[index].shared.jump_back(date);
                     self.history.note(self.now, index, What::Jumped);
                 }
@@ -241,6 +272,25 @@ impl World {
         })
     }
 
+    /// The dates of those that it has given up.
+    fn given_up(&self, index: usize) -> impl Iterator<Item = WallTime> {
+        let told = self.history.records.iter().filter(move |record| record.worker == index);
+        let gaps: BTreeSet<(&str, u64)> = told
+            .clone()
+            .filter_map(|record| {
+                let What::Told(Event::Gap { playlist, segment, .. }) = &record.what else { return None };
+                Some((playlist.as_str(), *segment))
+            })
+            .collect();
+        told.filter_map(move |record| {
+            let What::Told(Event::SegmentOpened { playlist, segment, date, .. }) = &record.what else {
+                return None;
+            };
+            let date = gaps.contains(&(playlist.as_str(), *segment)).then(|| WallTime::parse_rfc3339(date));
+            date.flatten()
+        })
+    }
+
     /// Mostly the one that holds the recording, or thinks so.
     fn victim(&mut self) -> Option<usize> {
         let all: Vec<usize> = (0..self.workers.len())
@@ -258,8 +308,14 @@ impl World {
     }
 
     fn launch(&mut self, launch: Launch) {
-        self.history.note(self.now, self.workers.len(), What::Launched(launch));
-        self.workers.push(Worker::launch(self.now, launch, &self.setting, &mut self.random));
+        let host = self.place(launch);
+        self.launch_on(host, launch);
+    }
+
+    fn launch_on(&mut self, host: usize, launch: Launch) {
+        self.history.note(self.now, self.workers.len(), What::Launched { launch, host });
+        let its = (host, &self.hosts[host]);
+        self.workers.push(Worker::launch(self.now, launch, &self.setting, its, &mut self.random));
         self.launched_at.push(self.now);
     }
 
@@ -287,6 +343,7 @@ impl World {
                     self.order(index, order);
                 }
             }
+        } else if self.sweep() {
         } else if calm || self.random.permille(120) && self.workers.len() < MOST_WORKERS {
             let launch = match self.state() {
                 None if self.setting.strangers_playlist => return,

@@ -15,7 +15,7 @@ mod recording;
 mod tools;
 mod wait;
 
-pub use feed::{DATAGRAM, feed, send_datagrams};
+pub use feed::{DATAGRAM, UdpQueue, feed, free_udp_address, send_datagrams, udp_queue};
 pub use fixture::{FIXTURES, Fixture, fixture, fixture_bytes};
 pub use mount::SmallDisk;
 pub use place::{Objects, Place, Said, block_on, lay_out};

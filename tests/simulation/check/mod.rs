@@ -1,26 +1,43 @@
 //! The invariants of ARCHITECTURE.md, checked on a history: a second reading of the protocol that knows the
 //! requests and what came of them, and nothing of the code that sent them.
 
+mod account;
 mod control;
+mod folders;
+mod gaps;
 mod objects;
 mod reports;
+mod rooms;
+mod salvage;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use tapeline::ErrorKind;
 use tapeline::checksum::Crc64;
 use tapeline::continuity::{ControlObject, Form, TailEntry};
 use tapeline::naming::Prefix;
 use tapeline::playlist::Renderer;
+use tapeline::recorder::{Event, Summary};
 
 use super::history::{Copy, Ended, History, Millis, Record, Request, STRANGER, What};
 use super::network::Operation;
 use super::world::Outcome;
+use account::Sums;
+use folders::Folders;
+use gaps::Segments;
+use rooms::Rooms;
+use salvage::Salvages;
 
 /// Requests of one worker for one key in one simulated second, and in ten: what has waited is sent all at once,
 /// but nothing is asked again and again without a pause.
 const MOST_IN_A_SECOND: usize = 24;
 const MOST_IN_TEN_SECONDS: usize = 60;
+/// Repeats of one worker in ten: four segments, three playlists and the control object may be under way, and the limits
+/// of pauses double from 200 ms.
+const MOST_REPEATS: usize = 8 * 8;
+/// A request that is not answered is given up after this.
+const LONGEST_REQUEST: Millis = 60_000;
 
 /// What was written under a key, last.
 struct Written {
@@ -41,6 +58,8 @@ struct Version {
 struct Track {
     /// All entries committed.
     entries: Vec<TailEntry>,
+    /// What they add up to.
+    sums: Sums,
     /// The playlist's text with all of them, and its length with each number of them.
     text: String,
     lengths: Vec<usize>,
@@ -57,6 +76,9 @@ struct Check<'a> {
     history: &'a History,
     prefix: &'a Prefix,
     updates: bool,
+    calm_at: Millis,
+    /// How long a worker's stop waits for the store.
+    stop_patience: Millis,
     /// Claims leave a recording alone that was claimed a moment ago.
     respects_claims: bool,
     found: Vec<String>,
@@ -73,6 +95,13 @@ struct Check<'a> {
     ended: BTreeMap<usize, Millis>,
     /// Segments that each worker opened, by playlist.
     opened: BTreeMap<(usize, String), u64>,
+    /// What it sent for commitment, stored, and gave up.
+    segments: BTreeMap<(usize, String), Segments>,
+    /// The last thing that each worker told of how it ended.
+    summaries: BTreeMap<usize, Summary>,
+    rooms: Rooms,
+    folders: Folders,
+    salvages: Salvages,
 }
 
 /// What is wrong with a history; nothing, if all is well.
@@ -81,6 +110,8 @@ pub fn check(outcome: &Outcome) -> Vec<String> {
         history: &outcome.history,
         prefix: &outcome.setting.prefix,
         updates: outcome.setting.updates,
+        calm_at: outcome.calm_at,
+        stop_patience: outcome.setting.stop_patience.as_millis() as Millis,
         respects_claims: !outcome.setting.respite.is_zero(),
         found: Vec::new(),
         objects: BTreeMap::new(),
@@ -92,11 +123,17 @@ pub fn check(outcome: &Outcome) -> Vec<String> {
         launched: BTreeMap::new(),
         ended: BTreeMap::new(),
         opened: BTreeMap::new(),
+        segments: BTreeMap::new(),
+        summaries: BTreeMap::new(),
+        rooms: Rooms::new(&outcome.setting),
+        folders: Folders::new(&outcome.history),
+        salvages: Salvages::default(),
     };
     for record in &outcome.history.records {
         check.step(record);
     }
     check.pace();
+    check.all_is_salvaged();
     check.end(outcome);
     check.found
 }
@@ -109,8 +146,9 @@ impl Check<'_> {
 
     fn step(&mut self, record: &Record) {
         let (at, worker) = (record.at, record.worker);
+        self.spool(record);
         match &record.what {
-            What::Launched(_) => {
+            What::Launched { .. } => {
                 self.launched.insert(worker, at);
             }
             What::Planted { key, body } => {
@@ -125,6 +163,7 @@ impl Check<'_> {
             What::Told(event) => self.told(at, worker, event),
             What::Ended(ended) => {
                 self.has_ended(at, worker, ended);
+                self.gaps_are_told(at, worker);
                 self.ended.insert(worker, at);
             }
             _ => {}
@@ -137,10 +176,11 @@ impl Check<'_> {
                 if self.objects.get(key).is_some_and(|held| held.writer == STRANGER) {
                     self.wrong(at, format!("w{worker} replaced the stranger's {key}"));
                 }
+                self.only_salvages(at, worker, key);
                 if let Some(number) = self.version_number(key) {
                     self.version(at, worker, number, body);
                 } else {
-                    self.object(at, worker, key, mode, body, request.at);
+                    self.object(at, worker, key, mode, body, request);
                 }
                 let written = Written { writer: worker, size: body.len() as u64, crc64: Crc64::of(body) };
                 self.objects.insert(key.clone(), written);
@@ -175,6 +215,7 @@ impl Check<'_> {
             self.wrong(at, format!("w{worker} has ended, and sends {:?}", request.operation));
         }
         self.playlist_in_time(at, worker, request);
+        self.commit_is_sent(worker, request);
         self.change_is_settled(at, worker, request);
     }
 
@@ -190,10 +231,23 @@ impl Check<'_> {
                 sent.entry((request.worker, key)).or_default().push(request.at);
             }
         }
+        let hot = |times: &[Millis], most: usize, span| {
+            times.windows(most + 1).find(|window| window[most] - window[0] < span).map(|window| window[0])
+        };
+        let mut repeats: BTreeMap<usize, Vec<Millis>> = BTreeMap::new();
+        for record in &self.history.records {
+            if let What::Told(Event::Retrying { .. }) = record.what {
+                repeats.entry(record.worker).or_default().push(record.at);
+            }
+        }
+        for (worker, times) in repeats {
+            if let Some(at) = hot(&times, MOST_REPEATS, 10_000) {
+                self.wrong(at, format!("I9: w{worker} repeats more than {MOST_REPEATS} requests in 10 s"));
+            }
+        }
         for ((worker, key), times) in sent {
             for (most, span) in [(MOST_IN_A_SECOND, 1_000), (MOST_IN_TEN_SECONDS, 10_000)] {
-                let hot = times.windows(most + 1).find(|window| window[most] - window[0] < span);
-                if let Some(at) = hot.map(|window| window[0]) {
+                if let Some(at) = hot(&times, most, span) {
                     self.wrong(
                         at,
                         format!("I9: w{worker} asks more than {most} times in {span} ms for {key}"),
@@ -209,13 +263,15 @@ impl Check<'_> {
             self.wrong(at, "the recording does not come to its end, though all has been calm for long");
         }
         let last_calm = outcome.history.records.iter().rev().find_map(|record| match &record.what {
-            What::Ended(ended) => Some(ended.clone()),
+            What::Ended(ended) if record.at >= outcome.calm_at => Some(ended.clone()),
             _ => None,
         });
         let strangers = self.has_strangers();
         if let Some(Ended::Failed(kind, why)) = last_calm
             && !strangers
-            && kind != tapeline::ErrorKind::Fenced
+            && kind != ErrorKind::Fenced
+            // One that was sent before the calm may hang for longer than an impatient stop waits.
+            && !(kind == ErrorKind::DataLoss && self.stop_patience < LONGEST_REQUEST)
         {
             self.wrong(at, format!("the last worker failed in all calm: {kind:?}: {why}"));
         }

@@ -21,7 +21,7 @@ impl Check<'_> {
         written: &str,
         mode: &Mode,
         body: &Bytes,
-        sent: Millis,
+        request: &Request,
     ) {
         if written.starts_with(".tapeline/probe/") {
             return;
@@ -36,15 +36,29 @@ impl Check<'_> {
         if written.starts_with(".tapeline/recordings/s1/seal-") {
             return self.seal(at, writer, written, body);
         }
+        if Self::is_record(written) {
+            return self.record(at, writer, written, mode, body, request);
+        }
         let name = written.strip_prefix(self.prefix.as_str()).map(|rest| rest.trim_start_matches('/'));
         let Some(name) = name.and_then(|name| name.parse::<ObjectName>().ok()) else {
             return self.wrong(at, format!("I2: w{writer} wrote {written}, which is no name of ours"));
         };
-        if self.claimants.get(&name.generation.get()) != Some(&writer) {
-            self.wrong(at, format!("I2: w{writer} wrote {written}, and has not claimed its generation"));
+        let claimant = self.claimants.get(&name.generation.get()) == Some(&writer);
+        let segment = matches!(name.kind, NameKind::Segment { .. });
+        let salvage = || self.may_salvage(writer, name.generation.get(), request);
+        match (claimant, segment) {
+            (true, _) => {}
+            (false, true) => {
+                if let Err(why) = salvage() {
+                    self.wrong(at, format!("I2: w{writer} wrote {written}: {why}"));
+                }
+            }
+            (false, false) => {
+                self.wrong(at, format!("I2: w{writer} wrote {written}, and has not claimed its generation"));
+            }
         }
         match name.kind {
-            NameKind::Playlist => self.playlist(at, writer, &name, body, sent),
+            NameKind::Playlist => self.playlist(at, writer, &name, body, request.at),
             NameKind::Segment { .. } if again || *mode != Mode::Create => {
                 self.wrong(at, format!("w{writer} wrote {written} over what may have been there"));
             }
@@ -117,12 +131,19 @@ impl Check<'_> {
                     if !segment.gap && !stored.is_some_and(|key| self.objects.contains_key(&key)) {
                         found.push(format!("I3: {} is listed and not stored", segment.uri));
                     }
-                    let told = (segment.date, segment.media, segment.duration_millis, segment.discontinuity);
+                    let told = (
+                        segment.date,
+                        segment.media,
+                        segment.duration_millis,
+                        segment.discontinuity,
+                        segment.gap,
+                    );
                     let meant = (
                         Some(entry.date),
                         Some((entry.start, entry.clock)),
                         entry.millis,
                         entry.discontinuity,
+                        entry.gap,
                     );
                     if told != meant {
                         found.push(format!(

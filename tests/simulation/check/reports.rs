@@ -8,6 +8,8 @@ use tapeline::recorder::{Event, Summary};
 use super::super::history::{Ended, Millis, STRANGER, What};
 use super::super::scenario::{Launch, Order};
 use super::Check;
+use super::account::Sums;
+use super::gaps::ToldGap;
 
 impl Check<'_> {
     /// A recorder was given out.
@@ -25,7 +27,8 @@ impl Check<'_> {
                 *self.opened.entry((worker, playlist.clone())).or_default() += 1;
                 None
             }
-            Event::SegmentStored { name, bytes, .. } => {
+            Event::SegmentStored { playlist, segment, name, bytes, .. } => {
+                self.segments.entry((worker, playlist.clone())).or_default().stored.insert(*segment);
                 let held = self.objects.get(&key(self.prefix, name));
                 let whole = held.is_some_and(|written| written.writer == worker && written.size == *bytes);
                 (!whole).then(|| format!("says that {name} is stored, and it is not"))
@@ -45,7 +48,15 @@ impl Check<'_> {
                 })
             }
             Event::Failed { kind, error } => {
-                self.failed(worker, kind).err().map(|what| format!("{what}: {error}"))
+                self.failed(at, worker, kind).err().map(|what| format!("{what}: {error}"))
+            }
+            Event::Gap { playlist, segment, name, duration_millis, cause } => {
+                let gap = ToldGap { name: name.clone(), millis: *duration_millis, cause: *cause };
+                self.gives_up(worker, playlist, *segment, gap).err()
+            }
+            Event::Summary(summary) => {
+                self.summaries.insert(worker, Summary::clone(summary));
+                self.adds_up(worker, summary).err()
             }
             _ => None,
         };
@@ -54,24 +65,26 @@ impl Check<'_> {
         }
     }
 
-    fn generation_of(&self, worker: usize) -> Option<u8> {
+    pub(super) fn generation_of(&self, worker: usize) -> Option<u8> {
         self.claimants.iter().find(|(_, claimant)| **claimant == worker).map(|(generation, _)| *generation)
     }
 
     pub(super) fn has_ended(&mut self, at: Millis, worker: usize, ended: &Ended) {
         let launch = self.history.records.iter().find_map(|record| match record.what {
-            What::Launched(launch) if record.worker == worker => Some(launch),
+            What::Launched { launch, .. } if record.worker == worker => Some(launch),
             _ => None,
         });
         let Some(launch) = launch else { return };
         let found = match (launch, ended) {
             (Launch::StopForAnother, Ended::Well(_)) => self.stopped_by(worker).err(),
             (_, Ended::Well(Some(summary))) => self.left_well(at, worker, summary).err(),
+            (Launch::Salvage | Launch::SalvageAgain, Ended::Salvaged) => None,
+            (_, Ended::Salvaged) => Some("has salvaged, and was not to".to_owned()),
             (launch, Ended::NotBegun(kind, why)) => {
                 self.not_begun(worker, launch, *kind).err().map(|what| format!("{what}: {why}"))
             }
             (_, Ended::Failed(kind, why)) => {
-                self.failed(worker, kind.as_str()).err().map(|what| format!("{what}: {why}"))
+                self.failed(at, worker, kind.as_str()).err().map(|what| format!("{what}: {why}"))
             }
             (_, Ended::Well(None)) => Some("has nothing to say in the end".to_owned()),
         };
@@ -107,21 +120,21 @@ impl Check<'_> {
         }
         for output in &summary.outputs {
             let Some(playlist) = &output.playlist else {
-                if output.account.segments + output.account.uncommitted > 0 {
-                    return Err("has segments and no playlist".to_owned());
-                }
                 continue;
             };
             let name = playlist.rsplit('/').next().unwrap_or_default().to_owned();
             let opened = self.opened.get(&(worker, name.clone())).copied().unwrap_or(0);
             let track = self.tracks.get(&(generation, name)).ok_or("names a playlist of nothing")?;
             let committed = track.entries.len() as u64;
-            if (output.account.segments, output.account.uncommitted) != (committed, 0) || opened != committed
-            {
-                let said = (output.account.segments, output.account.uncommitted);
+            if opened != committed || output.account.uncommitted != 0 {
+                let uncommitted = output.account.uncommitted;
                 return Err(format!(
-                    "opened {opened}, says {said:?} of {playlist}, and {committed} are committed"
+                    "opened {opened} of {playlist}, and {committed} are committed, {uncommitted} not"
                 ));
+            }
+            if Sums::said(&output.account) != track.sums {
+                let said = Sums::said(&output.account);
+                return Err(format!("I8: says {said:?} of {playlist}, and {:?} is so", track.sums));
             }
             let listed = if self.updates { track.listed } else { track.most_listed };
             if listed as u64 != committed || output.listed != committed {
@@ -166,12 +179,20 @@ impl Check<'_> {
     }
 
     /// Whether what ended the uploading is so, at the moment at which it is told.
-    fn failed(&self, worker: usize, kind: &str) -> Result<(), &'static str> {
+    fn failed(&self, at: Millis, worker: usize, kind: &str) -> Result<(), &'static str> {
         let ours = self.current().is_some_and(|version| version.writer == worker);
         match kind {
             "fenced" if ours => Err("is the rightful holder, and was told that it is not"),
             "fenced" => Ok(()),
             "conflict" if self.has_strangers() => Ok(()),
+            "data loss" => {
+                let ordered = self.history.records.iter().find_map(|record| match record.what {
+                    What::Ordered(_) if record.worker == worker => Some(record.at),
+                    _ => None,
+                });
+                let waited = ordered.is_some_and(|ordered| at >= ordered + self.stop_patience);
+                if waited { Ok(()) } else { Err("gave up before its patience was over") }
+            }
             _ => Err("failed, though only the store did not serve"),
         }
     }
