@@ -68,6 +68,7 @@
 //! - [`salvage`](mod@salvage): what a dead worker left in its spool.
 //! - [`continuity`]: what a store holds, and in which state ([`Recordings`](continuity::Recordings)); whether it
 //!   can hold recordings ([`probe`](continuity::probe)); the protocol itself.
+//! - [`stitch`]: the whole recording as one playlist, with an account of what is missing.
 //! - [`store`]: folders, memory and buckets behind one handle; [`input`]: files, pipes, sockets and HTTP
 //!   behind another.
 //! - [`slicer`]: the cutting alone, without I/O, for those who store segments themselves.
@@ -91,6 +92,7 @@
 //! | [`upload`] [`salvage`] | what may be stored, committed and published when, and doing it; bringing to the store what dead workers left |
 //! | [`input`] | where bytes come from |
 //! | [`recorder`] | all of that as a session |
+//! | [`stitch`] | one playlist out of all generations of a recording |
 //! | `cli` | the program `tapeline`, a file per verb (feature `cli`) |
 //!
 //! # Features
@@ -123,6 +125,7 @@ pub mod recorder;
 pub mod salvage;
 pub mod slicer;
 pub mod spool;
+pub mod stitch;
 pub mod store;
 pub mod time;
 pub mod ts;

@@ -102,6 +102,9 @@ fn account(parts: &[Part]) -> Option<Account> {
     Some(account)
 }
 
+/// What it is about, the turns, and in seconds: committed, salvaged and twice there; absent by cause.
+type Case = (&'static str, Vec<Part>, [u64; 3], Vec<(Absence, u64)>);
+
 #[test]
 fn every_second_is_named() {
     use Absence::{Silence, SpoolFailed, SpoolFull, Takeover, Unknown};
@@ -114,8 +117,7 @@ fn every_second_is_named() {
         lost: stretches.iter().map(|&(from, to, cause)| lost(from, to, cause)).collect(),
         ..part
     };
-    // What it is about, the turns, and in seconds: committed, salvaged, twice, absent by cause.
-    let cases: Vec<(&str, Vec<Part>, [u64; 3], Vec<(Absence, u64)>)> = vec![
+    let cases: Vec<Case> = vec![
         ("one worker", vec![plain(0, 30)], [30, 0, 0], vec![]),
         (
             "its own gaps, silence and a clock set back",
@@ -207,6 +209,10 @@ fn numbers_that_cannot_be_are_no_reason_to_panic() {
     assert!(Account::of(PLAYLIST, &[turn]).is_some());
 }
 
+/// Begin and length of what is committed, and of it gaps, silence and what is twice there; begins and lengths of what was
+/// salvaged, and of what is lost.
+type RandomPart = (Option<(i64, i64, u64, u64, u64)>, Vec<(i64, i64)>, Vec<(i64, i64)>);
+
 proptest! {
     #[test]
     fn every_second_is_named_whatever_happened(
@@ -216,8 +222,7 @@ proptest! {
             prop::collection::vec((0i64..130, 0i64..10), 0..3),
         ), 0..4),
     ) {
-        let part = |(state, saved, gone): &(Option<_>, Vec<(i64, i64)>, Vec<(i64, i64)>)| {
-            let state: &Option<(i64, i64, u64, u64, u64)> = state;
+        let part = |(state, saved, gone): &RandomPart| {
             let state = state.map(|(from, length, gaps, silent, doubled)| {
                 committed(from, from + length + 9, [gaps, silent, doubled])
             });

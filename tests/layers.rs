@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Rows from the base up: modules in order, and whether they are pure.
-const ROWS: [(&[&str], bool); 13] = [
+const ROWS: [(&[&str], bool); 14] = [
     (&["error", "time", "ids", "checksum", "media", "naming"], true),
     (&["clock"], false),
     (&["ts"], true),
@@ -16,6 +16,7 @@ const ROWS: [(&[&str], bool); 13] = [
     (&["upload", "salvage"], false),
     (&["input"], false),
     (&["recorder"], false),
+    (&["stitch"], false),
     (&["cli"], false),
     (&["main"], false),
     (&["lib"], false),
@@ -41,6 +42,21 @@ const PURE_FILES: &[&str] = &[
     "continuity/uncommitted.rs",
     "salvage/find.rs",
     "salvage/outcome.rs",
+    "stitch/cover.rs",
+    "stitch/dialect.rs",
+    "stitch/frames.rs",
+    "stitch/live.rs",
+    "stitch/location.rs",
+    "stitch/multivariant.rs",
+    "stitch/picture.rs",
+    "stitch/piece.rs",
+    "stitch/places.rs",
+    "stitch/plan.rs",
+    "stitch/render.rs",
+    "stitch/report.rs",
+    "stitch/span.rs",
+    "stitch/timeline.rs",
+    "stitch/trim.rs",
     "store/rate.rs",
     "store/retry.rs",
     "upload/budget.rs",

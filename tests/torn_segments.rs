@@ -125,7 +125,7 @@ fn assert_sound(segment: &Segment, len: usize) -> Option<usize> {
     }
     // What was mended is whole, but for a last PES packet that fits its packets exactly: nothing tells its end.
     match Remains::of(&kept) {
-        Ok(again) if again.kept == [0..kept.len()] => {}
+        Ok(again) if again.kept.iter().eq([&(0..kept.len())]) => {}
         again => {
             let again = again.map(|again| by_pid(&keep(&kept, &again))).unwrap_or_default();
             for (pid, first) in &after {

@@ -9,6 +9,7 @@ mod record;
 mod salvage;
 mod signals;
 mod status;
+mod stitch;
 mod stop;
 mod terminal;
 mod text;
@@ -36,6 +37,7 @@ enum Verb {
     List(list::Arguments),
     Status(status::Arguments),
     Stop(stop::Arguments),
+    Stitch(stitch::Arguments),
     Salvage(salvage::Arguments),
     Doctor(doctor::Arguments),
 }
@@ -61,6 +63,7 @@ pub fn run() -> ExitCode {
         Verb::List(arguments) => (arguments.place.json, runtime.block_on(list::run(arguments))),
         Verb::Status(arguments) => (arguments.recording.place.json, runtime.block_on(status::run(arguments))),
         Verb::Stop(arguments) => (arguments.recording.place.json, runtime.block_on(stop::run(arguments))),
+        Verb::Stitch(arguments) => (arguments.place.json, runtime.block_on(stitch::run(arguments))),
         Verb::Salvage(arguments) => (arguments.json, runtime.block_on(salvage::run(arguments))),
         Verb::Doctor(arguments) => (arguments.place.json, runtime.block_on(doctor::run(arguments))),
     };

@@ -126,6 +126,14 @@ impl Stretch {
     }
 }
 
+/// A stretch that a turn is known to have lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Lost {
+    stretch: Stretch,
+    turn: usize,
+    cause: Absence,
+}
+
 /// From one date to a later one; 0 to an earlier one.
 fn millis(from: WallTime, to: WallTime) -> u64 {
     u64::try_from(to.millis().saturating_sub(from.millis())).unwrap_or(0)
@@ -159,21 +167,22 @@ impl Account {
     pub fn of(output: &str, turns: &[Turn<'_>]) -> Option<Self> {
         // What covers time, and whose turn it is.
         let mut blocks: Vec<(Stretch, usize)> = Vec::new();
-        let (mut lost, mut lost_in): (Vec<(Stretch, Absence)>, Vec<(Stretch, usize)>) = Default::default();
+        let mut lost: Vec<Lost> = Vec::new();
         for (number, turn) in turns.iter().enumerate() {
             blocks
                 .extend(turn.committed.map(|state| (Stretch::between(state.begin, state.end.date), number)));
             let salvaged = turn.salvaged.iter();
             blocks.extend(salvaged.map(|segment| (Stretch::of(segment.date, segment.millis), number)));
             let known = turn.lost.iter().filter_map(|lost| Some((lost.date, lost.millis?, lost.cause)));
-            let known = known.map(|(date, millis, cause)| (Stretch::of(date, millis), cause.into()));
-            let before = lost.len();
-            lost.extend(known);
-            lost_in.extend(lost.iter().skip(before).map(|lost| (lost.0, number)));
+            lost.extend(known.map(|(date, millis, cause)| Lost {
+                stretch: Stretch::of(date, millis),
+                turn: number,
+                cause: cause.into(),
+            }));
         }
         blocks.sort();
         lost.sort();
-        let all = || blocks.iter().map(|block| block.0).chain(lost.iter().map(|lost| lost.0));
+        let all = || blocks.iter().map(|block| block.0).chain(lost.iter().map(|lost| lost.stretch));
         let (begin, end) =
             (all().map(|stretch| stretch.begin).min()?, all().map(|stretch| stretch.end).max()?);
         let mut account = Self {
@@ -186,6 +195,7 @@ impl Account {
             doubled_millis: 0,
         };
         turns.iter().filter_map(|turn| turn.committed).for_each(|state| account.add_committed(state));
+        let lost_in = lost.iter().map(|lost| (lost.stretch, lost.turn));
         let first = blocks.iter().copied().chain(lost_in).min();
         let (mut at, mut turn) = (begin, first.map_or(0, |first| first.1));
         for &(stretch, of_turn) in &blocks {
@@ -227,9 +237,9 @@ impl Account {
     }
 
     /// Time that nothing covers: what is known to be lost in it, and the rest for `cause`.
-    fn add_hole(&mut self, hole: Stretch, cause: Absence, lost: &[(Stretch, Absence)]) {
+    fn add_hole(&mut self, hole: Stretch, cause: Absence, lost: &[Lost]) {
         let mut at = hole.begin;
-        for &(stretch, why) in lost {
+        for &Lost { stretch, cause: why, .. } in lost {
             let part = stretch.common(Stretch::between(at, hole.end));
             if part.millis() > 0 {
                 self.add(cause, millis(at, part.begin));

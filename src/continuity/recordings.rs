@@ -46,6 +46,11 @@ impl Recordings {
         Ok(known.map(|known| Self::new(store, known.form)))
     }
 
+    /// In which form the store keeps them.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
     /// The register of one of them, whether it exists or not.
     pub fn register(&self, sid: &Sid) -> Register {
         Register::new(&self.store, self.form, sid)

@@ -105,6 +105,18 @@ impl Register {
         }
     }
 
+    /// Reads an older version; `None` where there is none of that number, as in the form that keeps only one.
+    ///
+    /// # Errors
+    /// Whatever reading gives.
+    pub async fn read_older(&self, number: u64) -> Result<Option<Bytes>> {
+        if self.form != Form::Numbered {
+            return Ok(None);
+        }
+        let found = self.store.get_versioned(Lane::Bulk, &self.numbered(number), LIMIT).await?;
+        Ok(found.map(|(body, _)| body))
+    }
+
     /// Makes `body` the latest version, if `expected` is that now; `None` expects that there is none.
     ///
     /// # Errors

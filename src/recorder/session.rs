@@ -348,11 +348,12 @@ impl Recorder {
             ));
         }
         let id = &self.session.id;
+        let phase = if ending == Ending::Stop { Phase::Stopped } else { Phase::Orphaned };
         Summary {
             sid: id.sid.to_string(),
             cname: id.cname.to_string(),
             store: self.session.store.to_string(),
-            phase: if ending == Ending::Stop { Phase::Stopped } else { Phase::Orphaned },
+            phase: finished.failure.is_none().then_some(phase),
             generation: self.generation().get(),
             uid: self.uid(),
             outputs: summaries,

@@ -19,8 +19,8 @@ pub struct Summary {
     pub cname: String,
     /// The store's URL, without credentials.
     pub store: String,
-    /// How it was to be left: `Stopped`, or `Orphaned` and open for another worker.
-    pub phase: Phase,
+    /// How it was left: `Stopped`, or `Orphaned` and open for another worker; `None` where it could not be.
+    pub phase: Option<Phase>,
     /// This worker's turn at the recording, from 0.
     pub generation: u8,
     /// The random recording uid of this turn.

@@ -15,6 +15,7 @@ use crate::spool::{Left, LeftFolder, SpoolBase};
 
 /// What happened to a folder.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "told once for each folder")]
 pub enum News {
     /// It was salvaged.
     Salvaged(Salvage),

@@ -24,6 +24,7 @@ const LIMIT: u64 = 16 << 20;
 
 /// What opening a folder found.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "made once for each folder")]
 pub enum Left {
     /// A live process holds it: its worker as it describes itself, or one that brings its content away.
     Held(Option<Box<WorkerRecord>>),

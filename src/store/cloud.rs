@@ -17,6 +17,7 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 #[cfg(feature = "gcp")]
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::signer::Signer;
 use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 
 use super::StoreOptions;
@@ -29,6 +30,20 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) struct Clients {
     pub bulk: Arc<dyn ObjectStore>,
     pub control: Arc<dyn ObjectStore>,
+    pub signer: Arc<dyn Signer>,
+}
+
+/// One client, as both things that it can do.
+struct Client {
+    store: Arc<dyn ObjectStore>,
+    signer: Arc<dyn Signer>,
+}
+
+impl Client {
+    fn new(client: impl ObjectStore + Signer) -> Self {
+        let client = Arc::new(client);
+        Self { signer: Arc::clone(&client) as Arc<dyn Signer>, store: client }
+    }
 }
 
 /// How one of the two clients behaves.
@@ -64,10 +79,10 @@ pub(super) fn connect(
     options: &StoreOptions,
     gate: &Arc<Gate>,
 ) -> Option<Result<Clients>> {
-    let both = |build: fn(&str, &StoreOptions, Manners) -> Result<Arc<dyn ObjectStore>>| {
+    let both = |build: fn(&str, &StoreOptions, Manners) -> Result<Client>| {
         let bulk = build(bucket, options, Manners::bulk(gate))?;
         let control = build(bucket, options, Manners::control(gate))?;
-        Ok(Clients { bulk, control })
+        Ok(Clients { bulk: bulk.store, control: control.store, signer: bulk.signer })
     };
     match scheme {
         #[cfg(feature = "aws")]
@@ -81,7 +96,7 @@ pub(super) fn connect(
 }
 
 #[cfg(feature = "aws")]
-fn s3(bucket: &str, options: &StoreOptions, manners: Manners) -> Result<Arc<dyn ObjectStore>> {
+fn s3(bucket: &str, options: &StoreOptions, manners: Manners) -> Result<Client> {
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
         .with_retry(manners.retries)
@@ -111,11 +126,11 @@ fn s3(bucket: &str, options: &StoreOptions, manners: Manners) -> Result<Arc<dyn 
             "unsigned payloads need an https:// endpoint: nothing else would protect the bytes",
         ));
     }
-    Ok(Arc::new(builder.build().map_err(unusable)?))
+    Ok(Client::new(builder.build().map_err(unusable)?))
 }
 
 #[cfg(feature = "gcp")]
-fn google(bucket: &str, options: &StoreOptions, manners: Manners) -> Result<Arc<dyn ObjectStore>> {
+fn google(bucket: &str, options: &StoreOptions, manners: Manners) -> Result<Client> {
     only_s3_has(options.unsigned_payload)?;
     let mut builder = GoogleCloudStorageBuilder::from_env()
         .with_bucket_name(bucket)
@@ -127,11 +142,11 @@ fn google(bucket: &str, options: &StoreOptions, manners: Manners) -> Result<Arc<
     if options.endpoint.is_some() {
         return Err(invalid("gs:// takes no endpoint; its service account's key file can name one"));
     }
-    Ok(Arc::new(builder.build().map_err(unusable)?))
+    Ok(Client::new(builder.build().map_err(unusable)?))
 }
 
 #[cfg(feature = "azure")]
-fn azure(container: &str, options: &StoreOptions, manners: Manners) -> Result<Arc<dyn ObjectStore>> {
+fn azure(container: &str, options: &StoreOptions, manners: Manners) -> Result<Client> {
     only_s3_has(options.unsigned_payload)?;
     let mut builder = MicrosoftAzureBuilder::from_env()
         .with_container_name(container)
@@ -144,7 +159,7 @@ fn azure(container: &str, options: &StoreOptions, manners: Manners) -> Result<Ar
         let encrypted = check_endpoint(endpoint)?;
         builder = builder.with_endpoint(endpoint.clone()).with_allow_http(!encrypted);
     }
-    Ok(Arc::new(builder.build().map_err(unusable)?))
+    Ok(Client::new(builder.build().map_err(unusable)?))
 }
 
 #[cfg(any(feature = "gcp", feature = "azure"))]

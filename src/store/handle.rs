@@ -38,6 +38,9 @@ pub(super) struct Inner {
     pub gate: Arc<Gate>,
     /// The folder of a local store.
     pub root: Option<PathBuf>,
+    /// Makes URLs that anyone may read from for a while; only clouds have that.
+    #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
+    pub signer: Option<Arc<dyn object_store::signer::Signer>>,
     /// How long a request may take, its body aside. `None` where nothing is sent over a network: work
     /// on a local disk cannot be called off, so giving up on it would only hide it.
     pub patience: Option<Duration>,
@@ -70,6 +73,8 @@ impl Store {
             bulk: store,
             gate: Arc::default(),
             root: None,
+            #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
+            signer: None,
             patience: Some(StoreOptions::default().request_timeout),
         })
     }

@@ -161,6 +161,8 @@ fn open_folder(folder: &FilePath, options: &StoreOptions) -> Result<Store> {
         control: client,
         gate: Arc::default(),
         root: Some(root),
+        #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
+        signer: None,
         patience: None,
     }))
 }
@@ -182,6 +184,7 @@ fn open_bucket(scheme: &str, feature: &str, bucket: &Bucket<'_>, options: &Store
                 control: clients.control,
                 gate,
                 root: None,
+                signer: Some(clients.signer),
                 patience: Some(options.request_timeout),
             }));
         }

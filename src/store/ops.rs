@@ -1,6 +1,7 @@
 //! Plain operations on keys: put, get, head, list, delete, and the look at a store before it is used.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -142,6 +143,23 @@ impl Store {
     /// As [`head`](Self::head).
     pub async fn exists(&self, key: &str) -> Result<bool> {
         Ok(self.head(key).await?.is_some())
+    }
+
+    /// A URL from which anyone may read an object for so long. Asks the store nothing, where credentials are known.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a store that has no such URLs.
+    pub async fn presign(&self, key: &str, valid: Duration) -> Result<String> {
+        let path = self.path(key)?;
+        #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
+        if let Some(signer) = &self.inner.signer {
+            let signed = signer.signed_url(object_store::signer::Method::GET, &path, valid).await;
+            let url = signed.map_err(|error| classify(error, format_args!("sign {key} in {self}")))?;
+            return Ok(url.to_string());
+        }
+        let _ = (path, valid);
+        let message = format!("{self} has no signed URLs, only buckets do; name a web server instead");
+        Err(Error::new(ErrorKind::InvalidInput, message))
     }
 
     /// Lists every object under a folder of keys, at any depth, in no particular order. The empty name is

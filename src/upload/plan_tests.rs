@@ -275,7 +275,7 @@ fn a_segment_that_is_given_up_is_committed_as_a_gap_in_its_place() {
     plan.stored(0, 0);
     plan.end(true);
     assert_eq!(steps(&mut plan, NOW), [Step::Commit]);
-    assert_eq!(plan.batch(), [0..5]);
+    assert_eq!(plan.batch().first(), Some(&(0..5)));
     plan.committed(NOW, written(0), [500]);
     assert_eq!(steps(&mut plan, NOW)[0], Step::Close);
     assert_eq!((plan.under_way(), plan.to_spare()), ((0, 0), None));

@@ -67,8 +67,7 @@ pub enum Action {
     Order(Order),
     /// The wall clock is set by so much.
     StepClock(i64),
-    /// The media clock jumps, and the wall clock is set back to when the worker began, or to when a segment began
-    /// that was given up.
+    /// The media clock jumps, and the wall clock is set back to when the worker began.
     JumpBack,
     /// A stranger's object takes the name of the segment that is open.
     TakeSegmentName,
@@ -132,7 +131,6 @@ impl Setting {
             respite: self.respite,
             clock,
             chance,
-            ..Options::default()
         }
     }
 }

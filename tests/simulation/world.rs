@@ -4,7 +4,7 @@
 //! furthest behind runs next, until it hands something over; what the network has for that moment happens
 //! first. So all is in the order of the simulated time, though only one thread does it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use tapeline::continuity::{ControlObject, Form, StoreForm};
@@ -245,9 +245,8 @@ impl World {
             }
             Action::JumpBack => {
                 let Some(index) = self.victim() else { return };
-                let given_up = self.given_up(index).last().filter(|_| self.random.permille(700));
-                let began = || self.opened(index).next().map(|(_, date)| date);
-                if let Some(date) = given_up.or_else(began) {
+                let began = self.opened(index).next();
+                if let Some((_, date)) = began {
                     self.workers[index].shared.jump_back(date);
                     self.history.note(self.now, index, What::Jumped);
                 }
@@ -269,25 +268,6 @@ impl World {
         self.history.records.iter().filter(move |record| record.worker == index).filter_map(|record| {
             let What::Told(Event::SegmentOpened { playlist, date, .. }) = &record.what else { return None };
             Some((playlist.parse().ok()?, WallTime::parse_rfc3339(date)?))
-        })
-    }
-
-    /// The dates of those that it has given up.
-    fn given_up(&self, index: usize) -> impl Iterator<Item = WallTime> {
-        let told = self.history.records.iter().filter(move |record| record.worker == index);
-        let gaps: BTreeSet<(&str, u64)> = told
-            .clone()
-            .filter_map(|record| {
-                let What::Told(Event::Gap { playlist, segment, .. }) = &record.what else { return None };
-                Some((playlist.as_str(), *segment))
-            })
-            .collect();
-        told.filter_map(move |record| {
-            let What::Told(Event::SegmentOpened { playlist, segment, date, .. }) = &record.what else {
-                return None;
-            };
-            let date = gaps.contains(&(playlist.as_str(), *segment)).then(|| WallTime::parse_rfc3339(date));
-            date.flatten()
         })
     }
 

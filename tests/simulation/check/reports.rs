@@ -11,6 +11,9 @@ use super::Check;
 use super::account::Sums;
 use super::gaps::ToldGap;
 
+/// Who records for so long when all is calm has recorded something.
+const CALM_TURN: Millis = 6_000;
+
 impl Check<'_> {
     /// A recorder was given out.
     pub(super) fn held(&mut self, at: Millis, worker: usize, generation: u8) {
@@ -106,6 +109,7 @@ impl Check<'_> {
             _ => None,
         });
         let generation = self.generation_of(worker).ok_or("left what it never had")?;
+        self.has_recorded(at, worker)?;
         match ordered {
             None => return Err("left without having been told".to_owned()),
             Some(Order::Stop) => self.stopped_by(worker)?,
@@ -146,6 +150,17 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Who has had its turn when all was calm has something to show, an input that waited for room too.
+    fn has_recorded(&self, at: Millis, worker: usize) -> Result<(), String> {
+        let since = self.launched.get(&worker).copied().unwrap_or(0);
+        let opened: u64 =
+            self.opened.range((worker, String::new())..(worker + 1, String::new())).map(|(_, n)| n).sum();
+        if since < self.calm_at || at < since + CALM_TURN || opened > 0 {
+            return Ok(());
+        }
+        Err("has recorded nothing, though all was calm".to_owned())
     }
 
     /// Whether somebody else wrote the control object while this worker was there.

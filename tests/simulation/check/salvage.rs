@@ -16,8 +16,10 @@ use super::Check;
 
 const RECORDS: &str = ".tapeline/recordings/s1/salvage-";
 
-/// Tables and a chunk.
-const NOTHING_WHOLE: u64 = (2 + 6) * 188;
+/// Of an open segment that much is cut off at the most: a chunk, whose last picture has no end.
+const TORN_OFF: u64 = 6 * 188;
+/// That, and the tables.
+const NOTHING_WHOLE: u64 = TORN_OFF + 2 * 188;
 
 /// What dead workers left, and what was salvaged of it.
 #[derive(Debug, Default)]
@@ -76,6 +78,10 @@ impl Check<'_> {
         };
         if let Err(why) = self.may_salvage(writer, record.generation.get(), request) {
             self.wrong(at, format!("I2: w{writer} wrote {key}: {why}"));
+        }
+        // Named by the folder: whoever salvages that again finds it.
+        if key != format!("{RECORDS}{}-{}.json", record.generation, record.folder) {
+            self.wrong(at, format!("w{writer} wrote {key} of {}", record.folder));
         }
         for segment in &record.segments {
             let held = self.objects.get(&segment.key);
@@ -155,7 +161,8 @@ impl Check<'_> {
             }
             None => {
                 let most = segment.bytes.unwrap_or(0);
-                if saved.state != SalvageState::Torn || saved.bytes > most {
+                let bytes = most.saturating_sub(TORN_OFF)..=most;
+                if saved.state != SalvageState::Torn || !bytes.contains(&saved.bytes) {
                     return Err(format!("was open, {most} bytes, and is salvaged as {saved:?}"));
                 }
             }

@@ -1,0 +1,127 @@
+//! The sources of a recording that has a control object: its seals, and what is committed of the open generation.
+
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::committed::Committed;
+use super::options::StitchOptions;
+use super::piece::Standing;
+use super::source::Sources;
+use crate::continuity::{ControlObject, OutputState, Phase, Recordings, Seal};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{Generation, Sid};
+use crate::naming::ObjectName;
+use crate::store::Store;
+
+/// Playlists read at once.
+const READS: usize = 8;
+
+/// A generation whose outputs are known.
+pub(super) struct Known {
+    pub generation: Generation,
+    pub standing: Standing,
+    /// Of the version that tells.
+    pub counter: u64,
+    pub outputs: Vec<OutputState>,
+}
+
+impl Known {
+    fn sealed(seal: Seal) -> Self {
+        let Seal { generation, counter, outputs, .. } = seal;
+        Self { generation, standing: Standing::Sealed, counter, outputs }
+    }
+
+    fn open(state: &ControlObject) -> Self {
+        let ControlObject { generation, counter, outputs, .. } = state.clone();
+        Self { generation, standing: Standing::Open, counter, outputs }
+    }
+}
+
+/// All generations of a recording in that state.
+///
+/// # Errors
+/// Whatever reading a seal gives.
+pub(super) async fn known(recordings: &Recordings, state: &ControlObject) -> Result<Vec<Known>> {
+    let mut known = Vec::new();
+    for name in &state.seals {
+        known.push(Known::sealed(recordings.seal(name).await?));
+    }
+    if !state.phase.is_final() {
+        known.push(Known::open(state));
+    }
+    Ok(known)
+}
+
+/// Reads them. The generations whose seal cannot be read are the second result: only their playlists tell of them.
+///
+/// # Errors
+/// `NotFound` where there is no such recording; `Conflict` where it is of another channel; whatever reading gives.
+pub(super) async fn read(
+    store: &Store,
+    recordings: &Recordings,
+    sid: &Sid,
+    options: &StitchOptions,
+) -> Result<(Sources, Vec<Generation>)> {
+    let state = recordings.read(sid).await?;
+    if let Some(cname) = options.cname.as_ref().filter(|cname| **cname != state.cname) {
+        let message =
+            format!("{sid} in {store} is a recording of the channel {}, not of {cname}", state.cname);
+        return Err(Error::new(ErrorKind::InvalidInput, message));
+    }
+    let folder = state.prefix.as_str().to_owned();
+    let mut sources = Sources { folder, ..Sources::default() };
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for name in &state.seals {
+        match recordings.seal(name).await {
+            Ok(seal) => known.push(Known::sealed(seal)),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Malformed)
+                    && !options.sealed_only =>
+            {
+                sources.notes.push(format!("{}; only its playlists tell of that generation", error.report()));
+                unknown.push(name.generation);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    sources.scanned = state.seals.iter().map(|seal| seal.generation).collect();
+    if !state.phase.is_final() {
+        let generation = state.generation;
+        if options.sealed_only {
+            sources.notes.push(format!("generation {generation} is open, and left out"));
+        } else {
+            sources.notes.push(format!("generation {generation} is open: what is committed of it so far"));
+            known.push(Known::open(&state));
+            if state.phase == Phase::Orphaned {
+                sources.scanned.push(generation);
+            }
+        }
+    }
+    let register = recordings.register(sid);
+    let all = known.iter().flat_map(|known| known.outputs.iter().map(move |output| (known, output)));
+    let read = all.map(|(known, output)| {
+        let committed = Committed {
+            register: &register,
+            prefix: &state.prefix,
+            generation: known.generation,
+            standing: known.standing,
+            counter: known.counter,
+            output,
+        };
+        async move { committed.turn(store).await.map(|turn| (output.playlist.as_str(), turn)) }
+    });
+    let turns: Vec<_> = futures_util::stream::iter(read).buffered(READS).try_collect().await?;
+    for (playlist, (turn, notes)) in turns {
+        sources.notes.extend(notes);
+        sources.outputs.entry(base_of(playlist)).or_default().turns.push(turn);
+    }
+    Ok((sources, unknown))
+}
+
+/// The name that an output's playlist has in the first generation, without the extension.
+pub(super) fn base_of(playlist: &str) -> String {
+    let original = match playlist.parse::<ObjectName>() {
+        Ok(name) => ObjectName { generation: Generation::FIRST, ..name }.to_string(),
+        Err(_) => playlist.to_owned(),
+    };
+    original.strip_suffix(".m3u8").unwrap_or(&original).to_owned()
+}

@@ -1,0 +1,29 @@
+//! From when to when a transport stream's segment lasts, by its own time stamps: pure.
+//!
+//! For segments of which nothing tells. The stream that leads decides. The end is the greatest presentation time plus the
+//! last step, as the recorder reckons it.
+
+use crate::time::{MediaSpan, Pts33};
+use crate::ts::Remains;
+
+/// What a segment's time stamps tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first unit's presentation time, which is where the recorder says that the segment starts.
+    pub first: Pts33,
+    /// From there to the end of the last.
+    pub length: MediaSpan,
+}
+
+/// Looks through a segment; `None` where it is none, or nothing in it has a time.
+pub fn span(segment: &[u8]) -> Option<Span> {
+    let remains = Remains::of(segment).ok()?;
+    let lead = remains.units.iter().filter(|unit| unit.lead);
+    let times: Vec<Pts33> = lead.map(|unit| unit.pts).collect();
+    let first = *times.first()?;
+    let mut after: Vec<MediaSpan> = times.iter().map(|time| time.since(first)).collect();
+    after.sort_unstable();
+    let last = *after.last()?;
+    let before = after.iter().rev().nth(1).copied().unwrap_or(last);
+    Some(Span { first, length: last + (last - before) })
+}
