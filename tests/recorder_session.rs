@@ -14,7 +14,7 @@ use tapeline::continuity::{ControlObject, Phase};
 use tapeline::ids::{MediaKind, RecordingId, Uid};
 use tapeline::media::Container;
 use tapeline::playlist::{check, check_append, parse};
-use tapeline::recorder::{Event, Options, OutputSpec, Recorder, Spool, Summary};
+use tapeline::recorder::{Event, OnFull, Options, OutputSpec, Recorder, Spool, Summary};
 use tapeline::slicer::SlicingRules;
 use tapeline::spool::SpoolBase;
 use tapeline::store::{ObjectKind, Store};
@@ -242,4 +242,27 @@ async fn an_output_without_media_leaves_nothing() {
     assert!(store.written().iter().all(|(key, _)| key.starts_with(".tapeline/")) && is_empty(&spool));
     let (_, last) = store.written().into_iter().rfind(|(key, _)| key == CONTROL).unwrap();
     assert_eq!(ControlObject::decode(&last).unwrap().phase, Phase::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_that_waits_fills_a_segment_however_small_the_spool_and_then_waits_for_the_store() {
+    let (store, spool) = (FaultStore::new([], []), tempfile::tempdir().unwrap());
+    let on_full = OnFull::Wait { segments: 8 };
+    let options = Options { spool_limit: 1000, on_full, ..options(&spool) };
+    let faulty = Store::from_object_store("faulty:", store.clone());
+    let recorder = Recorder::start(&faulty, RecordingId::new("s1", "main").unwrap(), options).await.unwrap();
+    store.script_puts(std::iter::repeat_n(Fault::HangBefore, 100));
+    let output = recorder.output(composite()).unwrap();
+    let mut fed = 0;
+    let feed = async {
+        for chunk in media().chunks(2_000) {
+            output.write_bytes(Bytes::copy_from_slice(chunk)).await.unwrap();
+            fed += 1;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(20), feed).await.is_err(), "nothing makes room");
+    // One of 2 s in 24, and what the slicer holds back.
+    let part = media().len() as u64 / 12;
+    let held = recorder.metrics().spool_bytes;
+    assert!(held > part / 2 && held < part * 2, "{held} bytes after {fed} chunks");
 }

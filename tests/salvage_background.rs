@@ -13,7 +13,7 @@ use tapeline::ids::{RecordingId, Sid};
 use tapeline::media::Container;
 use tapeline::recorder::{Event, Options, OutputSpec, Recorder, Spool, Summary};
 use tapeline::slicer::SlicingRules;
-use tapeline::spool::{Left, LeftFolder, SpoolBase};
+use tapeline::spool::{Left, LeftFolder, Room, SpoolBase};
 use tapeline::store::Store;
 use tapeline::time::{MediaSpan, WallTime};
 use tokio::sync::broadcast::Receiver;
@@ -251,4 +251,37 @@ async fn a_stop_waits_for_it_only_so_long_and_the_next_worker_goes_on() {
     assert!(world.is_left(folder).await, "and its lock was given back");
     let (_, events) = record(Recorder::start(&world.store, id("c"), world.options()).await.unwrap()).await;
     assert_eq!(salvaged(&events).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_that_has_nothing_to_send_yet_salvages_though_requests_failed_before() {
+    let mut repeated = 0;
+    for at in 0..12 {
+        let world = World::new(SpoolBase::memory());
+        world.die("a").await;
+        // One of the examination, or the one that begins the recording.
+        world.faulty.script_puts(std::iter::repeat_n(Fault::None, at).chain([Fault::LostBefore]));
+        let Ok(recorder) = Recorder::start(&world.store, id("b"), world.options()).await else { continue };
+        repeated += u64::from(recorder.metrics().retries > 0);
+        world.faulty.script_puts([]);
+        let mut events = recorder.events();
+        recorder.stop().await.unwrap();
+        assert_eq!(salvaged(&all(&mut events).await).len(), 1, "request {at} failed");
+    }
+    assert!(repeated > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_room_of_a_recorder_that_left_no_segment_is_given_back() {
+    let world = World::new(SpoolBase::memory());
+    let room = Room::new(1 << 30);
+    let options = || Options { worker_room: Some(room.clone()), ..world.options() };
+    let recorder = Recorder::start(&world.store, id("a"), options()).await.unwrap();
+    recorder.output(composite()).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(recorder);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(room.used() > 0, "the begin of its playlist");
+    Recorder::start(&world.store, id("b"), options()).await.unwrap().stop().await.unwrap();
+    assert_eq!((world.folders().await.len(), room.used()), (0, 0));
 }

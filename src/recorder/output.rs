@@ -1,8 +1,8 @@
 //! One output: media goes in, segments go into the spool and on to the upload.
 //!
-//! Where the spool or its disk is full, an input that can wait is made to wait before the next write; for one that
-//! cannot, the oldest segment that can be spared is given up, and where there is none, the open one. Its
-//! place in the playlist becomes a gap.
+//! Where the spool or its disk is full, an input that can wait is made to wait before the next write, so long as anything
+//! of the recording is on its way to the store; for one that cannot, the oldest segment that can be spared is given up,
+//! and where there is none, the open one. Its place in the playlist becomes a gap.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -259,13 +259,15 @@ impl Shared {
         }
     }
 
-    /// Waits until the spool and its disk have room.
+    /// Waits until the spool and its disk have room. Where nothing of the recording waits for the store, nothing will make
+    /// room: then the open segments get complete, however little there may be in the spool.
     async fn wait_for_room(&self) {
         let spool = &self.session.spool;
         loop {
             let freed = spool.room().freed();
             spool.press().await;
-            let cause = self.session.full();
+            let waiting = self.session.driver.has_waiting();
+            let cause = self.session.full().filter(|&cause| cause != GapCause::SpoolFull || waiting);
             self.session.tell_room(cause, true);
             // Where nothing more can be stored, the next write says why.
             if cause.is_none() || self.session.driver.check().is_err() {

@@ -2,9 +2,9 @@
 //! worker.
 //!
 //! Bytes are taken when they are handed to a file of the spool, or to that of its facts, and given back when that file
-//! is removed. Taking
-//! never fails: who writes looks at [`is_full`](Room::is_full) afterwards, so a room is overdrawn by one chunk
-//! at most. What dead workers left counts too, until it is salvaged.
+//! is removed. Taking never fails: who writes looks at [`is_full`](Room::is_full) afterwards, so a room is overdrawn by
+//! one chunk at most, or where an input waits, by the segments that are open. What dead workers left counts too, until it
+//! is salvaged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -5,6 +5,7 @@
 //! that is a mistake and no outage, and so does the loss of the recording to another worker; the files stay
 //! in the spool.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -188,6 +189,8 @@ pub struct Driver {
     commands: mpsc::UnboundedSender<Command>,
     failure: watch::Receiver<Option<Arc<Error>>>,
     standing: watch::Receiver<Standing>,
+    /// Segments handed over.
+    sealed: AtomicU64,
     /// Taken by the one who waits for its end.
     task: Mutex<Option<JoinHandle<Finished>>>,
     abort: AbortHandle,
@@ -207,7 +210,8 @@ impl Driver {
         let context = Context { store, options: Arc::new(options), notices: Arc::new(notices) };
         let work = Work::new(context, holder, failed, stands);
         let task = tokio::spawn(work.run(inbox).instrument(Span::current()));
-        Self { commands, failure, standing, abort: task.abort_handle(), task: Mutex::new(Some(task)) }
+        let (abort, task) = (task.abort_handle(), Mutex::new(Some(task)));
+        Self { commands, failure, standing, sealed: AtomicU64::new(0), task, abort }
     }
 
     /// Adds an output; they are counted from 0.
@@ -233,11 +237,17 @@ impl Driver {
         self.standing.clone()
     }
 
+    /// Whether a segment that was handed over is not committed, though the task may not know of it yet.
+    pub fn has_waiting(&self) -> bool {
+        self.sealed.load(Ordering::Relaxed) > self.standing.borrow().committed
+    }
+
     /// Hands over the next segment of an output.
     ///
     /// # Errors
     /// Why the uploading has ended, where it has.
     pub fn sealed(&self, output: usize, sealed: SealedFile) -> Result<()> {
+        self.sealed.fetch_add(1, Ordering::Relaxed);
         self.send(Command::Sealed { output, sealed: Box::new(sealed) });
         self.check()
     }

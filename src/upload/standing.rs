@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Standing {
     /// Complete segments that are not committed.
     pub waiting: u64,
+    /// Those that are, gaps included.
+    pub committed: u64,
     /// When the oldest of them was complete.
     pub oldest: Option<Duration>,
     /// Segments being stored.

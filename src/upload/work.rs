@@ -186,6 +186,7 @@ impl Work {
         let (under_way, under_way_bytes) = self.plan.under_way();
         Standing {
             waiting: waiting().count() as u64,
+            committed: self.outputs.iter().map(|output| output.committed).sum(),
             oldest: waiting().map(|waiting| waiting.since).min(),
             under_way,
             under_way_bytes,

@@ -14,6 +14,7 @@ use tapeline::time::MediaSpan;
 use tapeline::upload::Limits;
 
 use super::history::Millis;
+use super::media::CHUNK;
 use super::random::Random;
 use super::weather::{Outage, Part, Weather};
 
@@ -107,6 +108,12 @@ impl Setting {
         self.on_full != OnFull::Drop
     }
 
+    /// Chunks of media in a segment at most: it ends at the first key frame behind the target, and there is one in two
+    /// chunks.
+    pub fn chunks_of_a_segment(&self) -> u64 {
+        (self.target.millis() as u64).div_ceil(CHUNK) + 2
+    }
+
     /// By how much a worker's wall clock is wrong, in milliseconds.
     pub fn skew(&self, random: &mut Random) -> i64 {
         let most = if self.clocks_agree { 50 } else { random.pick(&[1_000, 60_000, 6 * 3_600_000]) };
@@ -163,6 +170,10 @@ impl Scenario {
         let mut weather = Self::weather(calm_at, random);
         if long {
             weather.outages.push(Self::long_outage(calm_at, random));
+            if random.permille(400) {
+                let at = random.between(calm_at * 2 / 3, calm_at);
+                actions.push((at, Action::Crash(random.pick(&[Reach::Recorder, Reach::Process]))));
+            }
         }
         // A worker with something to publish is paused, loses its recording, and wakes up.
         if random.permille(200) {
@@ -191,14 +202,16 @@ impl Scenario {
             OutputSpec::individual(uid, MediaKind::Audio, Container::MpegTs),
         ];
         let outputs = specs[..random.pick(&[1, 1, 2, 3])].to_vec();
-        // What all outputs have open at once, and the text of their playlists, has to fit.
+        // What all outputs have open at once, and the text of their playlists, has to fit where segments are given
+        // up for want of room; an input that waits goes on all the same.
         let few = outputs.len() as u64 * random.between(20_000, 50_000);
+        let fewer = random.pick(&[few, few, few / 10]);
         let (spool_limit, room_limit, on_full) = match random.between(0, 7) {
             0 | 1 => (few, None, OnFull::Drop),
             2 => (u64::MAX, Some(few), OnFull::Drop),
             3 => (few, Some(few + few / 2), OnFull::Drop),
-            4 => (few, None, OnFull::Wait { segments: 1024 }),
-            5 => (u64::MAX, Some(2 * few), OnFull::Wait { segments: random.pick(&[3, 1024]) }),
+            4 => (fewer, None, OnFull::Wait { segments: 1024 }),
+            5 => (u64::MAX, Some(2 * fewer), OnFull::Wait { segments: random.pick(&[3, 1024]) }),
             6 => (8 << 30, None, OnFull::Drop),
             _ => (8 << 30, None, OnFull::Wait { segments: random.pick(&[1, 3, 1024]) }),
         };

@@ -11,8 +11,8 @@ use super::Check;
 use super::account::Sums;
 use super::gaps::ToldGap;
 
-/// Who records for so long when all is calm has recorded something.
-const CALM_TURN: Millis = 6_000;
+/// A worker has its first picture after this.
+const JOINS_IN: Millis = 2_000;
 
 impl Check<'_> {
     /// A recorder was given out.
@@ -109,7 +109,7 @@ impl Check<'_> {
             _ => None,
         });
         let generation = self.generation_of(worker).ok_or("left what it never had")?;
-        self.has_recorded(at, worker)?;
+        self.has_recorded(worker, summary)?;
         match ordered {
             None => return Err("left without having been told".to_owned()),
             Some(Order::Stop) => self.stopped_by(worker)?,
@@ -152,15 +152,27 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Who has had its turn when all was calm has something to show, an input that waited for room too.
-    fn has_recorded(&self, at: Millis, worker: usize) -> Result<(), String> {
-        let since = self.launched.get(&worker).copied().unwrap_or(0);
-        let opened: u64 =
-            self.opened.range((worker, String::new())..(worker + 1, String::new())).map(|(_, n)| n).sum();
-        if since < self.calm_at || at < since + CALM_TURN || opened > 0 {
+    /// Who has its turn when all is calm goes on recording, an input that waits for room too. Not one that gives up while
+    /// what others left fills the room that it shares with them.
+    fn has_recorded(&self, worker: usize, summary: &Summary) -> Result<(), String> {
+        let when = |is: fn(&What) -> bool| {
+            let mut of = self.history.records.iter().filter(|record| record.worker == worker);
+            of.find(|record| is(&record.what)).map(|record| record.at)
+        };
+        let held = when(|what| matches!(what, What::Held { .. }));
+        let ordered = when(|what| matches!(what, What::Ordered(_)));
+        let (Some(held), Some(ordered)) = (held, ordered) else { return Ok(()) };
+        if held < self.calm_at || self.rooms.may_be_filled_by_others() {
             return Ok(());
         }
-        Err("has recorded nothing, though all was calm".to_owned())
+        for output in &summary.outputs {
+            let recorded = output.account.duration_millis;
+            // It begins at a key frame, and waits for each commit where one segment fills the spool.
+            if recorded < ordered.saturating_sub(held + JOINS_IN) / 3 {
+                return Err(format!("has recorded {recorded} ms in all calm, from {held} to {ordered}"));
+            }
+        }
+        Ok(())
     }
 
     /// Whether somebody else wrote the control object while this worker was there.

@@ -6,6 +6,10 @@ use super::super::history::{Ended, Record, What};
 use super::super::scenario::{Reach, Setting};
 use super::Check;
 
+/// The packets of a chunk, at most, with all that belongs to its segment.
+const CHUNK: u64 = 6 * 188;
+/// What is known of a segment.
+const FACTS: u64 = 600;
 /// What one write may add before the recorder looks whether there is room: a chunk is six packets at most, as many
 /// may have waited in the slicer for the one that ends them, and a segment that begins has two more.
 const WRITE: u64 = (2 * 6 + 2) * 188;
@@ -19,8 +23,11 @@ pub struct Rooms {
     outputs: u64,
     limit: u64,
     shares: bool,
-    /// An input that waits is written to the end when it is stopped, whether there is room or not.
+    /// An input that waits is written to the end when it is stopped, whether there is room or not, and before that as far as
+    /// its open segments reach, where nothing else of the recording is there to make room.
     waits: bool,
+    /// The most that a segment can have.
+    segment: u64,
     stopped: BTreeSet<usize>,
     hosts: BTreeMap<usize, usize>,
     /// Workers whose bytes count in each host's room, and what was there when it was made.
@@ -35,11 +42,19 @@ impl Rooms {
             limit: setting.room_limit.unwrap_or(setting.spool_limit),
             shares: setting.room_limit.is_some(),
             waits: setting.waits(),
+            segment: setting.chunks_of_a_segment() * CHUNK,
             stopped: BTreeSet::new(),
             hosts: BTreeMap::new(),
             rooms: BTreeMap::new(),
             ended_well: BTreeSet::new(),
         }
+    }
+}
+
+impl Rooms {
+    /// Whether a recorder may have to give all up for what others have in its room.
+    pub fn may_be_filled_by_others(&self) -> bool {
+        self.shares && !self.waits
     }
 }
 
@@ -109,15 +124,16 @@ impl Check<'_> {
     }
 
     /// How many bytes may be in a worker's room: its limit, what a write may add of every recorder before it looks,
-    /// and the texts of playlists, which are not given up for lack of room.
+    /// the open segments of an input that waits, and the texts of playlists, which are not given up for lack of room.
     fn most_in_room(&self, worker: usize) -> u64 {
-        let Rooms { outputs, limit, shares, waits, stopped, hosts, rooms, .. } = &self.rooms;
+        let Rooms { outputs, limit, shares, waits, segment, stopped, hosts, rooms, .. } = &self.rooms;
         let own = (BTreeSet::from([worker]), 0);
         let room = hosts.get(&worker).and_then(|host| rooms.get(host)).filter(|_| *shares);
         let (workers, before) = room.unwrap_or(&own);
         let add = workers.iter().map(|worker| {
             let writes = if *waits && stopped.contains(worker) { 1 + outputs } else { 1 };
-            writes * WRITE + outputs * HEADER + self.entries_ready(*worker) * ENTRY
+            let open = if *waits { outputs * (segment + FACTS) } else { 0 };
+            writes * WRITE + open + outputs * HEADER + self.entries_ready(*worker) * ENTRY
         });
         (*limit).max(*before).saturating_add(add.sum())
     }
