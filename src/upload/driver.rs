@@ -48,7 +48,7 @@ pub enum Body {
         file: Arc<SpoolFile>,
         /// Their checksum.
         crc64: Crc64,
-        /// Given back when the segment is committed.
+        /// Given back when the segment is stored.
         permit: Option<OwnedSemaphorePermit>,
     },
     /// Nothing: its place is a gap.

@@ -28,7 +28,8 @@ pub(super) struct Waiting {
     stored: bool,
     /// Its bytes are in the spool.
     spooled: bool,
-    _permit: Option<OwnedSemaphorePermit>,
+    /// Held until it is stored: an input that can wait is not to run further ahead of the store.
+    permit: Option<OwnedSemaphorePermit>,
     upload: Option<AbortHandle>,
 }
 
@@ -40,7 +41,7 @@ impl Waiting {
             Body::Gap { file, cause } => (file, Crc64::default(), None, Some(cause)),
         };
         let spooled = gap.is_none();
-        Self { name, facts, since, file, gap, crc64, stored: false, spooled, _permit: permit, upload: None }
+        Self { name, facts, since, file, gap, crc64, stored: false, spooled, permit, upload: None }
     }
 
     /// Its upload has begun.
@@ -50,7 +51,7 @@ impl Waiting {
 
     /// It is in the store, under this name.
     pub fn stored(&mut self, name: ObjectName) {
-        (self.name, self.stored, self.upload) = (name, true, None);
+        (self.name, self.stored, self.upload, self.permit) = (name, true, None, None);
     }
 
     /// Whether its bytes in the spool are only a copy of what is in the store.
