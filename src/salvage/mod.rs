@@ -4,7 +4,8 @@
 //! have stored it, one whose writing was cut off after it was cut back to what is whole of it; then a
 //! [`SalvageRecord`](crate::continuity::SalvageRecord) beside the recording's seals says what lay there, and the folder is
 //! cleared. No playlist, seal or control object is written, so it harms nobody who records or reads meanwhile. It may be
-//! interrupted anywhere and done again: what comes of it is a function of what lies in the folder.
+//! interrupted anywhere and done again: what comes of it is a function of what lies in the folder, and for segments that their
+//! worker had given up, of whether they have arrived in the store all the same.
 //!
 //! [`Others`] does it for all folders of a base in the background of a worker.
 

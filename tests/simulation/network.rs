@@ -123,6 +123,11 @@ impl Network {
         self.objects.get(key)
     }
 
+    /// All that lies there.
+    pub fn into_objects(self) -> BTreeMap<String, Bytes> {
+        self.objects.into_iter().map(|(key, object)| (key, object.body)).collect()
+    }
+
     /// Puts an object there behind everybody's back; false where the key is taken.
     pub fn plant(&mut self, key: &str, body: Bytes) -> bool {
         let free = !self.objects.contains_key(key);

@@ -40,6 +40,8 @@ const MOST_WORKERS: usize = 14;
 pub struct Outcome {
     pub setting: Setting,
     pub history: History,
+    /// What lies in the store in the end.
+    pub objects: BTreeMap<String, Bytes>,
     /// When the faults ended.
     pub calm_at: Millis,
     /// It did not come to an end.
@@ -92,8 +94,8 @@ pub fn run(seed: u64) -> Outcome {
     world.try_folders(world.now);
     world.look_at_hosts();
     world.history.sort();
-    let World { setting, history, .. } = world;
-    Outcome { setting, history, calm_at, endless }
+    let World { setting, history, network, .. } = world;
+    Outcome { setting, history, objects: network.into_objects(), calm_at, endless }
 }
 
 impl World {

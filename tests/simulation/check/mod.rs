@@ -9,6 +9,7 @@ mod objects;
 mod reports;
 mod rooms;
 mod salvage;
+mod stitched;
 
 use std::collections::BTreeMap;
 
@@ -134,6 +135,7 @@ pub fn check(outcome: &Outcome) -> Vec<String> {
     }
     check.pace();
     check.all_is_salvaged();
+    check.all_is_stitched(&outcome.objects);
     check.end(outcome);
     check.found
 }

@@ -72,12 +72,16 @@ impl Check<'_> {
         self.claimants.iter().find(|(_, claimant)| **claimant == worker).map(|(generation, _)| *generation)
     }
 
-    pub(super) fn has_ended(&mut self, at: Millis, worker: usize, ended: &Ended) {
-        let launch = self.history.records.iter().find_map(|record| match record.what {
+    /// What a worker was launched for.
+    pub(super) fn launch_of(&self, worker: usize) -> Option<Launch> {
+        self.history.records.iter().find_map(|record| match record.what {
             What::Launched { launch, .. } if record.worker == worker => Some(launch),
             _ => None,
-        });
-        let Some(launch) = launch else { return };
+        })
+    }
+
+    pub(super) fn has_ended(&mut self, at: Millis, worker: usize, ended: &Ended) {
+        let Some(launch) = self.launch_of(worker) else { return };
         let found = match (launch, ended) {
             (Launch::StopForAnother, Ended::Well(_)) => self.stopped_by(worker).err(),
             (_, Ended::Well(Some(summary))) => self.left_well(at, worker, summary).err(),

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use tapeline::ErrorKind;
-use tapeline::continuity::{LostSegment, SalvageRecord, SalvageState, SalvagedSegment};
+use tapeline::continuity::{LossCause, LostSegment, SalvageRecord, SalvageState, SalvagedSegment};
 use tapeline::naming::{NameKind, ObjectName, key};
 use tapeline::spool::LeftSegment;
 
-use super::super::history::{Millis, Record, Request, Visit, What};
+use super::super::history::{Millis, Record, Request, Visit};
 use super::super::network::Mode;
 use super::super::scenario::Launch;
 use super::Check;
@@ -79,6 +79,14 @@ impl Check<'_> {
         if let Err(why) = self.may_salvage(writer, record.generation.get(), request) {
             self.wrong(at, format!("I2: w{writer} wrote {key}: {why}"));
         }
+        let of_folder =
+            |known: &&SalvageRecord| (known.generation, &known.folder) == (record.generation, &record.folder);
+        if self.salvages.records.iter().find(of_folder).is_some_and(|first| has_come_late(first, &record)) {
+            return;
+        }
+        if self.launch_of(writer) == Some(Launch::SalvageAgain) {
+            self.wrong(at, format!("I2: w{writer} salvages again, and wrote {key}"));
+        }
         // Named by the folder: whoever salvages that again finds it.
         if key != format!("{RECORDS}{}-{}.json", record.generation, record.folder) {
             self.wrong(at, format!("w{writer} wrote {key} of {}", record.folder));
@@ -104,6 +112,11 @@ impl Check<'_> {
                 self.wrong(at, format!("w{worker} cannot salvage {name}: {kind:?}: {why}"));
             }
         }
+    }
+
+    /// All segments that were salvaged.
+    pub(super) fn salvaged(&self) -> impl Iterator<Item = &SalvagedSegment> {
+        self.salvages.records.iter().flat_map(|record| &record.segments)
     }
 
     /// In the end all that dead workers left is accounted for.
@@ -241,11 +254,7 @@ impl Check<'_> {
 
     /// What somebody does who is there only to salvage.
     pub(super) fn only_salvages(&mut self, at: Millis, worker: usize, key: &str) {
-        let launch = self.history.records.iter().find_map(|record| match record.what {
-            What::Launched { launch, .. } if record.worker == worker => Some(launch),
-            _ => None,
-        });
-        let again = match launch {
+        let again = match self.launch_of(worker) {
             Some(Launch::Salvage) => false,
             Some(Launch::SalvageAgain) => true,
             _ => return,
@@ -253,10 +262,23 @@ impl Check<'_> {
         let segment = key.rsplit('/').next().and_then(|name| name.parse::<ObjectName>().ok());
         let segment = segment.is_some_and(|name| matches!(name.kind, NameKind::Segment { .. }));
         let probe = key.starts_with(".tapeline/probe/") || key == ".tapeline/store.json";
-        if !probe && (again || !segment && !Self::is_record(key)) {
+        if !probe && !Self::is_record(key) && (again || !segment) {
             self.wrong(at, format!("I2: w{worker} salvages (again: {again}), and wrote {key}"));
         }
     }
+}
+
+/// Whether a later record of a folder has all that the first has, and differs by segments only that had been given up while
+/// they were sent, and arrived after that.
+fn has_come_late(first: &SalvageRecord, later: &SalvageRecord) -> bool {
+    let kept = first.segments.iter().all(|segment| later.segments.contains(segment));
+    let unknown = |segment: &&SalvagedSegment| !first.segments.contains(segment);
+    let mut new = later.segments.iter().filter(unknown);
+    let given_up = |segment: &SalvagedSegment| {
+        let of = |lost: &&LostSegment| (&lost.playlist, lost.segment) == (&segment.playlist, segment.segment);
+        first.lost.iter().find(of).is_some_and(|lost| lost.cause == LossCause::SpoolFull)
+    };
+    kept && later.segments.len() > first.segments.len() && new.all(given_up)
 }
 
 fn is_of(segment: &LeftSegment, saved: &SalvagedSegment) -> bool {
