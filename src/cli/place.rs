@@ -15,6 +15,17 @@ pub struct Server {
     pub endpoint: Option<String>,
 }
 
+impl Server {
+    /// Opens a store as it is: a folder that is missing is not made.
+    ///
+    /// # Errors
+    /// As [`Store::open_with`].
+    pub fn open(&self, store: &str) -> Result<Store> {
+        let endpoint = self.endpoint.clone();
+        Store::open_with(store, &StoreOptions { endpoint, create_folder: false, ..StoreOptions::default() })
+    }
+}
+
 /// A store that holds recordings.
 #[derive(Debug, Args)]
 pub struct Place {
@@ -43,12 +54,7 @@ impl Place {
     /// # Errors
     /// As [`Store::open_with`].
     pub fn store(&self) -> Result<Store> {
-        let options = StoreOptions {
-            endpoint: self.server.endpoint.clone(),
-            create_folder: false,
-            ..StoreOptions::default()
-        };
-        Store::open_with(&self.store, &options)
+        self.server.open(&self.store)
     }
 
     /// The same, and what it holds.

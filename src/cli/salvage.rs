@@ -9,14 +9,14 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::place::Server;
-use super::terminal::{print, tell};
+use super::terminal::{print, tell, tell_retry};
 use super::text::{length, size};
 use crate::clock::{SystemClock, random_bytes};
 use crate::continuity::{Recordings, probe};
 use crate::error::{Error, ErrorKind, Result};
 use crate::salvage::{Destination, Salvage, SalvageOptions, salvage, tidy};
 use crate::spool::{Left, LeftFolder, SpoolBase, WorkerRecord};
-use crate::store::{Store, StoreOptions};
+use crate::store::Store;
 
 /// Bring to its store what dead workers left in a spool
 #[derive(Debug, Args)]
@@ -133,9 +133,7 @@ impl<'a> Run<'a> {
             clock: SystemClock::shared(),
             seed: u64::from_be_bytes(random_bytes()?),
             patience: Some(arguments.timeout),
-            on_retry: Arc::new(|key, error, pause| {
-                tell(format_args!("retrying {key} in {} ms: {}", pause.as_millis(), error.report()));
-            }),
+            on_retry: Arc::new(tell_retry),
             may_go: Arc::new(|| true),
         };
         Ok(Self {
@@ -190,12 +188,7 @@ impl<'a> Run<'a> {
         if let Some(known) = self.destinations.get(&url) {
             return Ok(known.clone());
         }
-        let options = StoreOptions {
-            endpoint: self.arguments.server.endpoint.clone(),
-            create_folder: false,
-            ..StoreOptions::default()
-        };
-        let store = Store::open_with(&url, &options)?;
+        let store = self.arguments.server.open(&url)?;
         let recordings = self.options.repeat(&url, || Recordings::open(&store)).await?;
         let recordings = recordings.ok_or_else(|| {
             let message = format!("nobody has recorded to {store}; name the right store with --to");

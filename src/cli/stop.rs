@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::place::RecordingPlace;
-use super::terminal::{print, tell};
+use super::terminal::{print, tell_retry};
 use super::text::{OUTPUT_COLUMNS, Table, output_cells};
 use crate::clock::{SystemChance, SystemClock, random_bytes};
 use crate::continuity::{GenerationStatus, Holder, HolderOptions, probe};
@@ -27,13 +27,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let clock = SystemClock::shared();
     // Who writes makes sure of the store first.
     probe::prepare(&store, &clock, random_bytes()?).await?;
-    let options = HolderOptions {
-        clock,
-        chance: Arc::new(SystemChance),
-        on_retry: Arc::new(|key, error, pause| {
-            tell(format_args!("retrying {key} in {} ms: {}", pause.as_millis(), error.report()));
-        }),
-    };
+    let options = HolderOptions { clock, chance: Arc::new(SystemChance), on_retry: Arc::new(tell_retry) };
     let state = Holder::stop_for_another(recordings.register(&sid), options).await?;
     let sealed = GenerationStatus::current(&state);
     if arguments.recording.place.json {

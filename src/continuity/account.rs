@@ -50,12 +50,7 @@ impl Absence {
 
 impl From<GapCause> for Absence {
     fn from(cause: GapCause) -> Self {
-        match cause {
-            GapCause::SpoolFull => Self::SpoolFull,
-            GapCause::DiskFull => Self::DiskFull,
-            GapCause::SpoolFailed => Self::SpoolFailed,
-            GapCause::Unknown => Self::Unknown,
-        }
+        LossCause::from(cause).into()
     }
 }
 

@@ -11,7 +11,7 @@ use super::options::StitchOptions;
 use super::plan::Plan;
 use super::render::render;
 use super::report::OutputReport;
-use super::source::{Source, Sources};
+use super::source::{SEGMENT_LIMIT, Source, Sources};
 use super::stitched::{Rewrite, Stitched, StitchedOutput};
 use super::stored::{self, Listing};
 use super::timeline::{Draft, Trimmed, piece};
@@ -24,9 +24,6 @@ use crate::ids::Sid;
 use crate::naming::STITCHED;
 use crate::store::Store;
 use crate::time::{Pts33, WallTime};
-
-/// No segment that is to be trimmed is larger: recorders cut at 50 MB.
-const SEGMENT_LIMIT: u64 = 256 << 20;
 
 /// Makes one playlist of each output of a recording. Nothing is written: see [`Stitched::store`].
 ///

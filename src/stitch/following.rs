@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::committed::Committed;
 use super::live::Live;
 use super::location::inside;
 use super::options::StitchOptions;
@@ -92,14 +91,7 @@ impl Follower {
         let mut outputs: BTreeMap<String, Vec<Turn>> = BTreeMap::new();
         for known in known(recordings, &state).await? {
             for output in &known.outputs {
-                let committed = Committed {
-                    register: &register,
-                    prefix: &state.prefix,
-                    generation: known.generation,
-                    standing: known.standing,
-                    counter: known.counter,
-                    output,
-                };
+                let committed = known.committed(&register, &state.prefix, output);
                 let turn = committed.more(store, self.turns.remove(&output.playlist)).await?;
                 self.turns.insert(output.playlist.clone(), turn.clone());
                 outputs.entry(base_of(&output.playlist)).or_default().push(turn);

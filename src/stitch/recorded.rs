@@ -6,10 +6,10 @@ use super::committed::Committed;
 use super::options::StitchOptions;
 use super::piece::Standing;
 use super::source::Sources;
-use crate::continuity::{ControlObject, OutputState, Phase, Recordings, Seal};
+use crate::continuity::{ControlObject, OutputState, Phase, Recordings, Register, Seal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Generation, Sid};
-use crate::naming::ObjectName;
+use crate::naming::{ObjectName, Prefix};
 use crate::store::Store;
 
 /// Playlists read at once.
@@ -25,6 +25,17 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// What it says of one of its outputs.
+    pub fn committed<'a>(
+        &self,
+        register: &'a Register,
+        prefix: &'a Prefix,
+        output: &'a OutputState,
+    ) -> Committed<'a> {
+        let &Self { generation, standing, counter, .. } = self;
+        Committed { register, prefix, generation, standing, counter, output }
+    }
+
     fn sealed(seal: Seal) -> Self {
         let Seal { generation, counter, outputs, .. } = seal;
         Self { generation, standing: Standing::Sealed, counter, outputs }
@@ -99,14 +110,7 @@ pub(super) async fn read(
     let register = recordings.register(sid);
     let all = known.iter().flat_map(|known| known.outputs.iter().map(move |output| (known, output)));
     let read = all.map(|(known, output)| {
-        let committed = Committed {
-            register: &register,
-            prefix: &state.prefix,
-            generation: known.generation,
-            standing: known.standing,
-            counter: known.counter,
-            output,
-        };
+        let committed = known.committed(&register, &state.prefix, output);
         async move { committed.turn(store).await.map(|turn| (output.playlist.as_str(), turn)) }
     });
     let turns: Vec<_> = futures_util::stream::iter(read).buffered(READS).try_collect().await?;

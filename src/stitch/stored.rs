@@ -9,7 +9,7 @@ use super::dialect::{self, Names};
 use super::location::{folder, inside, is_elsewhere};
 use super::options::MissingMode;
 use super::piece::{GapReason, Origin, Piece, Standing, Turn};
-use super::source::Sources;
+use super::source::{SEGMENT_LIMIT, Sources};
 use super::span::{Span, span};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Generation;
@@ -19,8 +19,6 @@ use crate::time::{MediaSpan, WallTime};
 
 /// Segments read at once.
 const READS: usize = 4;
-/// No segment is larger: recorders cut at 50 MB.
-const SEGMENT_LIMIT: u64 = 256 << 20;
 /// A segment whose stamps are so near to where its name says belongs to its neighbour's clock.
 const SAME_CLOCK: MediaSpan = MediaSpan::from_secs(1);
 

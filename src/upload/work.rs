@@ -182,12 +182,13 @@ impl Work {
     }
 
     fn standing(&self) -> Standing {
-        let waiting = || self.outputs.iter().flat_map(|output| output.waiting.values());
+        // Of each output the first was complete first: an outage may last for thousands of them.
+        let oldest = self.outputs.iter().filter_map(|output| output.waiting.first_key_value());
         let (under_way, under_way_bytes) = self.plan.under_way();
         Standing {
-            waiting: waiting().count() as u64,
+            waiting: self.outputs.iter().map(|output| output.waiting.len() as u64).sum(),
             committed: self.outputs.iter().map(|output| output.committed).sum(),
-            oldest: waiting().map(|waiting| waiting.since).min(),
+            oldest: oldest.map(|(_, waiting)| waiting.since).min(),
             under_way,
             under_way_bytes,
             last_commit: self.last_commit,
