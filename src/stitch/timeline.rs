@@ -252,7 +252,10 @@ impl Sweep<'_> {
         while let Some(last) = self.items.last() {
             let playing = last.place;
             let tolerance = playing.tolerance(&next);
-            if next.turn == playing.turn || next.start >= playing.end.saturating_sub(tolerance) {
+            let apart = next.start >= playing.end.saturating_sub(tolerance);
+            // A list whose clock was set back goes on from where it was: it has nothing to do with what plays so far.
+            let back = next.start < playing.start.saturating_sub(tolerance);
+            if next.turn == playing.turn || apart || back {
                 break;
             }
             if self.yields(&playing, &next, tolerance) {
