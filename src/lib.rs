@@ -69,6 +69,7 @@
 //! - [`continuity`]: what a store holds, and in which state ([`Recordings`](continuity::Recordings)); whether it
 //!   can hold recordings ([`probe`](continuity::probe)); the protocol itself.
 //! - [`stitch`]: the whole recording as one playlist, with an account of what is missing.
+//! - [`verify`](mod@verify): whether what is stored is what was recorded, and plays.
 //! - [`store`]: folders, memory and buckets behind one handle; [`input`]: files, pipes, sockets and HTTP
 //!   behind another.
 //! - [`slicer`]: the cutting alone, without I/O, for those who store segments themselves.
@@ -82,7 +83,7 @@
 //!
 //! | modules | what lives there |
 //! |---|---|
-//! | [`error`] [`time`] [`ids`] [`checksum`] [`media`] [`naming`] (pure) | the error; media time and dates; checked ids; checksums; codec facts; object names |
+//! | [`error`] [`severity`] [`time`] [`ids`] [`checksum`] [`media`] [`naming`] (pure) | the error; how bad a finding is; media time and dates; checked ids; checksums; codec facts; object names |
 //! | [`clock`] | the one place that asks the machine for time and chance |
 //! | [`ts`] (pure) | MPEG-TS packets, tables and PES; splitting at access units |
 //! | [`playlist`] (pure) | media playlists: model, text, reading, checking |
@@ -92,7 +93,7 @@
 //! | [`upload`] [`salvage`] | what may be stored, committed and published when, and doing it; bringing to the store what dead workers left |
 //! | [`input`] | where bytes come from |
 //! | [`recorder`] | all of that as a session |
-//! | [`stitch`] | one playlist out of all generations of a recording |
+//! | [`stitch`] [`verify`] | one playlist out of all generations of a recording; whether all of it is stored, whole, and plays |
 //! | `cli` | the program `tapeline`, a file per verb (feature `cli`) |
 //!
 //! # Features
@@ -123,6 +124,7 @@ pub mod naming;
 pub mod playlist;
 pub mod recorder;
 pub mod salvage;
+pub mod severity;
 pub mod slicer;
 pub mod spool;
 pub mod stitch;
@@ -130,5 +132,6 @@ pub mod store;
 pub mod time;
 pub mod ts;
 pub mod upload;
+pub mod verify;
 
 pub use error::{Error, ErrorKind, Result};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Rows from the base up: modules in order, and whether they are pure.
 const ROWS: [(&[&str], bool); 14] = [
-    (&["error", "time", "ids", "checksum", "media", "naming"], true),
+    (&["error", "severity", "time", "ids", "checksum", "media", "naming"], true),
     (&["clock"], false),
     (&["ts"], true),
     (&["playlist"], true),
@@ -16,7 +16,7 @@ const ROWS: [(&[&str], bool); 14] = [
     (&["upload", "salvage"], false),
     (&["input"], false),
     (&["recorder"], false),
-    (&["stitch"], false),
+    (&["stitch", "verify"], false),
     (&["cli"], false),
     (&["main"], false),
     (&["lib"], false),
@@ -62,6 +62,10 @@ const PURE_FILES: &[&str] = &[
     "upload/budget.rs",
     "upload/names.rs",
     "upload/plan.rs",
+    "verify/entries.rs",
+    "verify/finding.rs",
+    "verify/sample.rs",
+    "verify/segment.rs",
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

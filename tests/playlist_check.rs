@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use playlist_support::*;
 use proptest::prelude::*;
-use tapeline::playlist::{Header, Rule, Severity, check, check_append};
+use tapeline::playlist::{Header, Rule, check, check_append};
+use tapeline::severity::Severity;
 
 /// `|` stands for a line end. A list without a fault, for faults to be put into.
 const GOOD: &str = "#EXTM3U|#EXT-X-VERSION:8|#EXT-X-TARGETDURATION:6|#EXT-X-MEDIA-SEQUENCE:0|\
@@ -75,7 +76,8 @@ fn each_fault_gives_its_rule_at_its_line() {
         ("6.000,", "6.,", Extinf, 6),
         ("6.000,", "99999999999999999999,", Extinf, 6),
         (".456Z", ".456", Date, 5),
-        (".456Z", ".456+0000", Date, 5),
+        (".456Z", ".456+0000", DateOffset, 5),
+        (".456Z", ".456 0000", Date, 5),
         ("23T01", "23 01", Date, 5),
         ("#EXTINF:5", "#EXT-X-PROGRAM-DATE-TIME:2026-11-23T01:02:03.455Z|#EXTINF:5", DateOrder, 10),
         ("#EXTINF:5", "#EXT-X-PROGRAM-DATE-TIME:2026-11-23T01:02:08.455Z|#EXTINF:5", DateDrift, 10),

@@ -20,8 +20,15 @@ Exit codes:
   8  abandoned: the recording has used up its three failovers, and is closed for good
   9  recorded media is not all stored; it is in the spool: tapeline salvage brings it to the store
  10  recorded and stored, but for gaps: the spool or its disk was full, or failed
+ 11  verify has found errors: something is missing, damaged or illegal
+ 12  verify has found warnings, and no errors
 
 Logs go to standard error; TAPELINE_LOG=info (or debug) shows more.";
+
+/// That of errors that verifying found.
+pub const DAMAGED: u8 = 11;
+/// That of warnings that it found.
+pub const FLAWED: u8 = 12;
 
 /// The program's exit code.
 pub fn code(kind: ErrorKind) -> ExitCode {

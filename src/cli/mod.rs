@@ -2,6 +2,7 @@
 
 mod doctor;
 mod exit;
+mod inspect;
 mod list;
 mod place;
 mod progress;
@@ -13,6 +14,7 @@ mod stitch;
 mod stop;
 mod terminal;
 mod text;
+mod verify;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use exit::code;
 
 /// Records live media into segments and HLS playlists, locally or in object storage.
@@ -38,8 +40,32 @@ enum Verb {
     Status(status::Arguments),
     Stop(stop::Arguments),
     Stitch(stitch::Arguments),
+    Inspect(inspect::Arguments),
+    Verify(verify::Arguments),
     Salvage(salvage::Arguments),
     Doctor(doctor::Arguments),
+}
+
+impl Verb {
+    /// Whether it speaks JSON, and what came of it.
+    fn run(self, runtime: &tokio::runtime::Runtime) -> (bool, Result<ExitCode>) {
+        let (json, done) = match self {
+            Self::Record(arguments) => (arguments.json, runtime.block_on(record::run(arguments))),
+            Self::List(arguments) => (arguments.place.json, runtime.block_on(list::run(arguments))),
+            Self::Status(arguments) => {
+                (arguments.recording.place.json, runtime.block_on(status::run(arguments)))
+            }
+            Self::Stop(arguments) => (arguments.recording.place.json, runtime.block_on(stop::run(arguments))),
+            Self::Stitch(arguments) => (arguments.place.json, runtime.block_on(stitch::run(arguments))),
+            Self::Verify(arguments) => {
+                return (arguments.place.json, runtime.block_on(verify::run(arguments)));
+            }
+            Self::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
+            Self::Salvage(arguments) => (arguments.json, runtime.block_on(salvage::run(arguments))),
+            Self::Doctor(arguments) => (arguments.place.json, runtime.block_on(doctor::run(arguments))),
+        };
+        (json, done.map(|()| ExitCode::SUCCESS))
+    }
 }
 
 /// Reads the arguments, runs the verb, and gives the program's exit code.
@@ -58,19 +84,11 @@ pub fn run() -> ExitCode {
             return code(ErrorKind::Internal);
         }
     };
-    let (json, outcome) = match arguments.verb {
-        Verb::Record(arguments) => (arguments.json, runtime.block_on(record::run(arguments))),
-        Verb::List(arguments) => (arguments.place.json, runtime.block_on(list::run(arguments))),
-        Verb::Status(arguments) => (arguments.recording.place.json, runtime.block_on(status::run(arguments))),
-        Verb::Stop(arguments) => (arguments.recording.place.json, runtime.block_on(stop::run(arguments))),
-        Verb::Stitch(arguments) => (arguments.place.json, runtime.block_on(stitch::run(arguments))),
-        Verb::Salvage(arguments) => (arguments.json, runtime.block_on(salvage::run(arguments))),
-        Verb::Doctor(arguments) => (arguments.place.json, runtime.block_on(doctor::run(arguments))),
-    };
+    let (json, outcome) = arguments.verb.run(&runtime);
     // A reader that hangs in a device must not keep the program from ending.
     runtime.shutdown_background();
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             report(&error, json);
             code(error.kind())

@@ -213,6 +213,11 @@ impl Check {
                 self.any_date = true;
                 self.open.date = syntax::date(value);
                 if self.open.date.is_none() {
+                    self.open.date = syntax::date_without_colon(value);
+                    if self.open.date.is_some() {
+                        return self
+                            .find(Rule::DateOffset, format!("no colon in the offset: {:?}", shorten(value)));
+                    }
                     self.find(Rule::Date, format!("no date with time and offset: {:?}", shorten(value)));
                 }
             }

@@ -23,5 +23,5 @@ pub use check::{check, check_append};
 pub use model::{Entry, Header, Note, Playlist, PlaylistType, Segment};
 pub use parse::{MAX_LINE, ParseError, ParseErrorKind, parse};
 pub use render::{RenderError, Renderer};
-pub use rule::{Finding, Rule, Severity};
+pub use rule::{Finding, Rule};
 pub use times::EntryTimes;

@@ -1,18 +1,11 @@
 //! The rules that a playlist is checked against, and what a check finds.
 //!
 //! Each rule has a stable code for logs and JSON, and a severity: an error breaks a MUST of RFC 8216,
-//! of rfc8216bis or of this project, a warning a SHOULD.
+//! of rfc8216bis or of this project, a warning a SHOULD, a note neither.
 
 use std::fmt;
 
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// Players cope, but something is not as it should be.
-    Warning,
-    /// The list is illegal.
-    Error,
-}
+use crate::severity::Severity;
 
 macro_rules! rules {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $severity:ident;)+) => {
@@ -72,6 +65,8 @@ rules! {
     Extinf = "extinf", Error;
     /// `EXT-X-PROGRAM-DATE-TIME` is a date with time and offset (4.3.2.6).
     Date = "date", Error;
+    /// Its offset has a colon, as RFC 3339 wants; a common packager writes `+0000`, and players read that.
+    DateOffset = "date-offset", Note;
     /// Dates do not run back, except over an `EXT-X-DISCONTINUITY`.
     DateOrder = "date-order", Error;
     /// A date is the date before plus the durations since, within a second (6.2.1), except over an

@@ -87,6 +87,13 @@ pub fn date(text: &str) -> Option<i64> {
     Some(DateTime::parse_from_rfc3339(text).ok().filter(|_| upper)?.timestamp_millis())
 }
 
+/// The same with an offset that lacks its colon, mended; `None` for anything else.
+pub fn date_without_colon(text: &str) -> Option<i64> {
+    let (rest, minutes) = text.split_at_checked(text.len().checked_sub(2)?)?;
+    let sign = rest.as_bytes().get(rest.len().checked_sub(3)?)?;
+    matches!(sign, b'+' | b'-').then(|| date(&format!("{rest}:{minutes}")))?
+}
+
 /// `<length>[@<offset>]`
 pub fn byte_range(text: &str) -> bool {
     let (length, offset) = text.split_once('@').unwrap_or((text, "0"));

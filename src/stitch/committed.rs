@@ -5,6 +5,7 @@
 //! updates), the entries it lacks come from older versions of the control object, in whose tails they were.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -21,8 +22,38 @@ use crate::store::Store;
 /// So many older versions are read at most, to find entries that no playlist has.
 const VERSIONS: u64 = 4096;
 
+/// What is wrong with a stored playlist, as those know it who saw it published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ListFault {
+    /// With its tail it has another hash than what was committed.
+    Changed {
+        /// Its key.
+        list: String,
+    },
+    /// Entries that it was seen to hold are gone.
+    Lacks {
+        /// Its key.
+        list: String,
+        /// How many.
+        entries: u64,
+    },
+}
+
+impl fmt::Display for ListFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed { list } => {
+                write!(f, "{list} and its tail are not what was committed: somebody changed the playlist")
+            }
+            Self::Lacks { list, entries } => {
+                write!(f, "{list} lacks {entries} entries that it was seen to hold: somebody changed it")
+            }
+        }
+    }
+}
+
 /// What is known of one output of one generation.
-pub(super) struct Committed<'a> {
+pub(crate) struct Committed<'a> {
     /// Where older versions are.
     pub register: &'a Register,
     /// Folders before the recording's names.
@@ -38,11 +69,11 @@ pub(super) struct Committed<'a> {
 }
 
 impl Committed<'_> {
-    /// Reads the turn. Notes say what is not as it should be.
+    /// Reads the turn, and what is not as it should be.
     ///
     /// # Errors
     /// Whatever reading gives; `Malformed` for a playlist that is none.
-    pub async fn turn(&self, store: &Store) -> Result<(Turn, Vec<String>)> {
+    pub async fn turn(&self, store: &Store) -> Result<(Turn, Vec<ListFault>)> {
         let Self { prefix, generation, standing, output, .. } = self;
         let name = self.name()?;
         let list = key(prefix, &output.playlist);
@@ -52,8 +83,8 @@ impl Committed<'_> {
             Err(error) => return Err(error),
         };
         let (seen, length) = first_entries(&text, output.tail_from);
-        let mut notes = Vec::new();
-        let between = self.between(seen, &mut notes).await?;
+        let mut faults = Vec::new();
+        let between = self.between(seen, &mut faults).await?;
         let folder = prefix.as_str();
         let read = text.get(..length).unwrap_or_default();
         let mut listed = Vec::new();
@@ -66,9 +97,7 @@ impl Committed<'_> {
         }
         let rest = || between.iter().chain(&output.tail);
         if !self.is_as_committed(read, &name, rest()) {
-            notes.push(format!(
-                "{list} and its tail are not what was committed: somebody changed the playlist"
-            ));
+            faults.push(ListFault::Changed { list: list.clone() });
         }
         listed.extend(rest().map(|entry| self.piece(entry, &name)));
         let turn = Turn {
@@ -78,7 +107,7 @@ impl Committed<'_> {
             target_duration: u64::from(output.target_duration),
             pieces: listed,
         };
-        Ok((turn, notes))
+        Ok((turn, faults))
     }
 
     /// The turn, where `known` is what was known of it before: what is new is in the tail, unless that begins later.
@@ -146,7 +175,7 @@ impl Committed<'_> {
     }
 
     /// The entries from `seen` to the tail, out of older versions.
-    async fn between(&self, seen: u64, notes: &mut Vec<String>) -> Result<Vec<TailEntry>> {
+    async fn between(&self, seen: u64, faults: &mut Vec<ListFault>) -> Result<Vec<TailEntry>> {
         let (wanted, mut found) = (seen..self.output.tail_from, BTreeMap::new());
         let oldest = self.counter.saturating_sub(VERSIONS);
         let mut number = self.counter;
@@ -167,9 +196,7 @@ impl Committed<'_> {
         let lacking = (wanted.end - wanted.start) - found.len() as u64;
         if lacking > 0 {
             let list = key(self.prefix, &self.output.playlist);
-            notes.push(format!(
-                "{list} lacks {lacking} entries that it was seen to hold: somebody changed it"
-            ));
+            faults.push(ListFault::Lacks { list, entries: lacking });
         }
         Ok(found.into_values().collect())
     }

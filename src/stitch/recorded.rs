@@ -16,7 +16,7 @@ use crate::store::Store;
 const READS: usize = 8;
 
 /// A generation whose outputs are known.
-pub(super) struct Known {
+pub(crate) struct Known {
     pub generation: Generation,
     pub standing: Standing,
     /// Of the version that tells.
@@ -36,12 +36,14 @@ impl Known {
         Committed { register, prefix, generation, standing, counter, output }
     }
 
-    fn sealed(seal: Seal) -> Self {
+    /// What a seal says.
+    pub fn sealed(seal: Seal) -> Self {
         let Seal { generation, counter, outputs, .. } = seal;
         Self { generation, standing: Standing::Sealed, counter, outputs }
     }
 
-    fn open(state: &ControlObject) -> Self {
+    /// What is committed of the open generation.
+    pub fn open(state: &ControlObject) -> Self {
         let ControlObject { generation, counter, outputs, .. } = state.clone();
         Self { generation, standing: Standing::Open, counter, outputs }
     }
@@ -114,8 +116,8 @@ pub(super) async fn read(
         async move { committed.turn(store).await.map(|turn| (output.playlist.as_str(), turn)) }
     });
     let turns: Vec<_> = futures_util::stream::iter(read).buffered(READS).try_collect().await?;
-    for (playlist, (turn, notes)) in turns {
-        sources.notes.extend(notes);
+    for (playlist, (turn, faults)) in turns {
+        sources.notes.extend(faults.iter().map(ToString::to_string));
         sources.outputs.entry(base_of(playlist)).or_default().turns.push(turn);
     }
     Ok((sources, unknown))

@@ -10,9 +10,9 @@ use crate::playlist::{Playlist, Segment};
 use crate::time::WallTime;
 
 /// No playlist is larger: a year of segments of one second has some 5 GB, a month of the usual 15 s some 40 MB.
-pub(super) const PLAYLIST_LIMIT: u64 = 256 << 20;
+pub(crate) const PLAYLIST_LIMIT: u64 = 256 << 20;
 /// No segment that is read is larger: recorders cut at 50 MB.
-pub(super) const SEGMENT_LIMIT: u64 = 256 << 20;
+pub(crate) const SEGMENT_LIMIT: u64 = 256 << 20;
 
 /// Tags of other recorders that go with their segments.
 const KEPT: [&str; 2] = ["#EXT-X-AGORA-", "#EXT-X-TRTC-"];

@@ -254,8 +254,7 @@ impl Sweep<'_> {
             let tolerance = playing.tolerance(&next);
             let apart = next.start >= playing.end.saturating_sub(tolerance);
             // A list whose clock was set back goes on from where it was: it has nothing to do with what plays so far.
-            let back = next.start < playing.start.saturating_sub(tolerance);
-            if next.turn == playing.turn || apart || back {
+            if next.turn == playing.turn || apart || next.start < playing.start {
                 break;
             }
             if self.yields(&playing, &next, tolerance) {

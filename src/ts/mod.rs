@@ -3,7 +3,7 @@
 //! [`Splitter`] is the way in: bytes of any chunking go in, the bytes of the segments come out, and at
 //! every access unit a [`Cutter`](crate::media::Cutter) says whether a segment begins there. Packets
 //! are passed through, never re-muxed; they stay slices of the buffers that came in. [`Remains`] is what is whole of a
-//! segment whose writing was cut off.
+//! segment whose writing was cut off, [`Survey`] what is in one, and what is wrong with it.
 
 mod appender;
 mod candidate;
@@ -21,6 +21,7 @@ mod segment_map;
 mod segments;
 mod splitter;
 mod stream_type;
+mod survey;
 mod tables;
 mod track;
 
@@ -35,3 +36,4 @@ pub use remains::{Remains, Unfit, UnitTimes};
 pub use segment_map::first_map;
 pub use splitter::{Split, Splitter, SplitterOptions};
 pub use stream_type::{StreamKind, StreamType};
+pub use survey::{Fault, FaultKind, StreamSurvey, Survey, TsSurvey};

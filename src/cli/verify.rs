@@ -1,0 +1,110 @@
+//! `tapeline verify`: whether what is stored of a recording is what was recorded, and plays.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use serde_json::json;
+
+use super::exit;
+use super::place::Place;
+use super::terminal::print;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{Cname, Sid};
+use crate::severity::Severity;
+use crate::verify::{Depth, Finding, Verified, VerifyOptions, verify, verify_playlists};
+
+/// Check a recording: what is committed is stored, whole, and plays
+///
+/// Sizes of all segments are compared by one listing; the bytes of some are read, or of all with --deep. Nothing is
+/// written.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub place: Place,
+    /// Recording id
+    #[arg(long, conflicts_with = "playlist", required_unless_present = "playlist")]
+    sid: Option<String>,
+    /// Channel name, where several have a recording of that id
+    #[arg(long, requires = "sid")]
+    cname: Option<String>,
+    /// A playlist in the store; several are taken for one recording's, and later ones win where two cover the same time
+    #[arg(long, value_name = "KEY")]
+    playlist: Vec<String>,
+    /// Read every segment, not only some and those beside joins
+    #[arg(long)]
+    deep: bool,
+}
+
+/// Verifies, tells, and gives the exit code that the worst finding has.
+pub async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let store = arguments.place.store()?;
+    let options = VerifyOptions {
+        cname: arguments.cname.as_deref().map(Cname::new).transpose()?,
+        depth: if arguments.deep { Depth::Deep } else { Depth::Sample },
+    };
+    let shown = std::io::stderr().is_terminal() && !arguments.place.json;
+    let bar = if shown { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    let progress = |done: usize, total: usize| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    };
+    let verified = match &arguments.sid {
+        Some(sid) => verify(&store, &Sid::new(sid)?, &options, &progress).await,
+        None if arguments.playlist.is_empty() => {
+            return Err(Error::new(ErrorKind::InvalidInput, "name a recording by --sid, or playlists"));
+        }
+        None => verify_playlists(&store, &arguments.playlist, &options, &progress).await,
+    };
+    bar.finish_and_clear();
+    let verified = verified?;
+    show(&verified, arguments.place.json);
+    Ok(match verified.findings.worst() {
+        Some(Severity::Error) => ExitCode::from(exit::DAMAGED),
+        Some(Severity::Warning) => ExitCode::from(exit::FLAWED),
+        Some(Severity::Note) | None => ExitCode::SUCCESS,
+    })
+}
+
+fn show(verified: &Verified, as_json: bool) {
+    let Verified { findings, playlists, segments, read } = verified;
+    let of = |severity| findings.kept.iter().filter(move |finding| finding.severity == severity);
+    let count = |severity| {
+        let codes: std::collections::BTreeSet<&str> =
+            of(severity).map(|finding| finding.code.as_str()).collect();
+        codes.iter().filter_map(|code| findings.counts.get(*code)).sum::<u64>()
+    };
+    let [errors, warnings, notes] = [Severity::Error, Severity::Warning, Severity::Note].map(count);
+    if as_json {
+        for finding in &findings.kept {
+            let Finding { severity, code, key, at, message } = finding;
+            print(json!({
+                "event": "finding", "severity": severity, "code": code, "key": key, "at": at, "message": message,
+            }));
+        }
+        print(json!({
+            "event": "verified",
+            "playlists": playlists,
+            "segments": segments,
+            "read": read,
+            "errors": errors,
+            "warnings": warnings,
+            "notes": notes,
+            "counts": findings.counts,
+        }));
+        return;
+    }
+    for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+        of(severity).for_each(print);
+    }
+    let kept = findings.kept.len() as u64;
+    let more = (errors + warnings + notes).saturating_sub(kept);
+    if more > 0 {
+        print(format_args!("and {more} more like these"));
+    }
+    print(format_args!(
+        "{playlists} playlists, {segments} segments, {read} of them read: {errors} errors, {warnings} warnings, \
+         {notes} notes"
+    ));
+}
