@@ -70,6 +70,7 @@
 //!   can hold recordings ([`probe`](continuity::probe)); the protocol itself.
 //! - [`stitch`]: the whole recording as one playlist, with an account of what is missing.
 //! - [`verify`](mod@verify): whether what is stored is what was recorded, and plays.
+//! - [`export`](mod@export): the whole recording as one file.
 //! - [`store`]: folders, memory and buckets behind one handle; [`input`]: files, pipes, sockets and HTTP
 //!   behind another.
 //! - [`slicer`]: the cutting alone, without I/O, for those who store segments themselves.
@@ -93,7 +94,7 @@
 //! | [`upload`] [`salvage`] | what may be stored, committed and published when, and doing it; bringing to the store what dead workers left |
 //! | [`input`] | where bytes come from |
 //! | [`recorder`] | all of that as a session |
-//! | [`stitch`] [`verify`] | one playlist out of all generations of a recording; whether all of it is stored, whole, and plays |
+//! | [`stitch`] [`verify`] [`export`] | one playlist out of all generations of a recording; whether all of it is stored, whole, and plays; one file of it |
 //! | `cli` | the program `tapeline`, a file per verb (feature `cli`) |
 //!
 //! # Features
@@ -117,6 +118,7 @@ pub mod cli;
 pub mod clock;
 pub mod continuity;
 pub mod error;
+pub mod export;
 pub mod ids;
 pub mod input;
 pub mod media;

@@ -250,6 +250,37 @@ async fn a_playlist_that_grew_past_its_seal_is_read_as_the_seal_says() {
 }
 
 #[tokio::test]
+async fn a_worker_that_was_replaced_changes_nothing_by_what_it_publishes_and_nothing_sealed_by_what_it_stores()
+ {
+    for (store, _folder) in stores() {
+        record(&store, 0, false).await;
+        see_published(&store, 4).await;
+        record(&store, 34_000, true).await;
+        let only_sealed = StitchOptions { sealed_only: true, ..StitchOptions::default() };
+        let (made, sealed) = (stitched(&store).await, stitch(&store, &sid(), &only_sealed).await.unwrap());
+        // A request that was under way when it was replaced: any of its versions from what was seen to what is sealed.
+        let list = store.get("s1_main.m3u8", 1 << 20).await.unwrap();
+        let text = String::from_utf8(list.to_vec()).unwrap();
+        let ends: Vec<usize> = text.match_indices(".ts\n").map(|(at, _)| at + 4).collect();
+        assert_eq!(ends.len(), 6);
+        for end in &ends[3..] {
+            let version = vec![list.slice(..*end)];
+            store.put("s1_main.m3u8", version, ObjectKind::Playlist).await.unwrap();
+            assert_eq!(stitched(&store).await, made);
+            assert_eq!(stitch(&store, &sid(), &only_sealed).await.unwrap(), sealed);
+        }
+        // A segment that it goes on to store is nobody's: it fills what nothing covers, and never what is sealed.
+        let segment = store.get("s1_main_20261123010000000.ts", 1 << 20).await.unwrap();
+        store.put("s1_main_20261123010026000.ts", vec![segment], ObjectKind::TsSegment).await.unwrap();
+        assert_eq!(stitch(&store, &sid(), &only_sealed).await.unwrap(), sealed);
+        let more = stitched(&store).await;
+        assert_eq!(more.outputs[0].report.covered_millis, 52_000);
+        let decided = |made: &Stitched| made.outputs[0].report.decisions.len();
+        assert_eq!((decided(&made), decided(&more)), (0, 1), "and the report says so");
+    }
+}
+
+#[tokio::test]
 async fn of_numbered_stores_entries_come_from_older_versions() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path().to_str().unwrap()).unwrap();

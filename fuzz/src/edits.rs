@@ -24,12 +24,23 @@ pub struct Case {
 impl Case {
     /// Makes the stream and checks what the slicer does with it.
     pub fn check(&self) {
+        crate::check(&self.stream(), &self.setting, &self.chunks);
+    }
+
+    /// Makes the stream and checks what the survey says of it.
+    pub fn check_survey(&self) {
+        let stream = self.stream();
+        crate::check_survey(&stream, &self.chunks);
+        crate::check_segment(&stream);
+    }
+
+    fn stream(&self) -> Vec<u8> {
         let mut stream = piece(self.fixture).to_vec();
         for edit in self.edits.iter().take(64) {
             edit.apply(&mut stream);
             stream.truncate(MAX_LEN);
         }
-        crate::check(&stream, &self.setting, &self.chunks);
+        stream
     }
 }
 

@@ -7,6 +7,8 @@ mod edits;
 mod fixture;
 mod memory;
 mod slicing;
+mod surveying;
 
 pub use edits::{Case, Edit};
 pub use slicing::{Chunks, Setting, check};
+pub use surveying::{check_segment, check_survey};

@@ -62,7 +62,8 @@ impl Chunks {
         Self(seed.map(|n| u16::from(n) * u16::from(n)).to_vec())
     }
 
-    fn lengths(&self) -> impl Iterator<Item = usize> {
+    /// The lengths, over and over; never 0.
+    pub fn lengths(&self) -> impl Iterator<Item = usize> {
         let lengths = if self.0.is_empty() { &[u16::MAX][..] } else { &self.0[..] };
         lengths.iter().cycle().map(|&len| usize::from(len.wrapping_sub(1)) + 1)
     }

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::media::{AudioFormat, VideoFormat};
 use crate::playlist::{ParseErrorKind, Playlist, PlaylistType, check, parse};
 use crate::time::MediaSpan;
-use crate::ts::{StreamKind, StreamSurvey, Survey, TsSurvey};
+use crate::ts::{PACKET_LEN, StreamKind, StreamSurvey, Survey, TsSurvey};
 
 /// Read at a time.
 const CHUNK: usize = 1 << 20;
@@ -88,7 +88,13 @@ fn rest(input: &mut impl Read, first: Bytes, name: &str) -> Result<Vec<u8>> {
 }
 
 fn stream(name: &str, input: &mut impl Read, first: Bytes) -> Result<(Value, String)> {
-    let kind = known(&first);
+    let refuse = |what: &str| {
+        let message = format!("{name} is {what}; MPEG transport streams and playlists can be inspected");
+        Err(Error::new(ErrorKind::Malformed, message))
+    };
+    if let Some(kind) = known(&first) {
+        return refuse(kind);
+    }
     let mut survey = Survey::new();
     let mut next = first;
     while !next.is_empty() {
@@ -96,10 +102,12 @@ fn stream(name: &str, input: &mut impl Read, first: Bytes) -> Result<(Value, Str
         next = chunk(input, name)?;
     }
     let survey = survey.finish();
-    if survey.packets == 0 {
-        let what = kind.unwrap_or(if survey.bytes == 0 { "empty" } else { "neither of them" });
-        let message = format!("{name} is {what}; MPEG transport streams and playlists can be inspected");
-        return Err(Error::new(ErrorKind::Malformed, message));
+    if survey.bytes == 0 {
+        return refuse("empty");
+    }
+    // In enough bytes of any kind something looks like a packet.
+    if survey.packets.saturating_mul(2 * PACKET_LEN as u64) < survey.bytes {
+        return refuse("neither of them");
     }
     Ok((stream_json(name, &survey), stream_words(name, &survey)))
 }

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod exit;
+mod export;
 mod inspect;
 mod list;
 mod place;
@@ -42,6 +43,7 @@ enum Verb {
     Stitch(stitch::Arguments),
     Inspect(inspect::Arguments),
     Verify(verify::Arguments),
+    Export(export::Arguments),
     Salvage(salvage::Arguments),
     Doctor(doctor::Arguments),
 }
@@ -60,6 +62,7 @@ impl Verb {
             Self::Verify(arguments) => {
                 return (arguments.place.json, runtime.block_on(verify::run(arguments)));
             }
+            Self::Export(arguments) => (arguments.place.json, runtime.block_on(export::run(arguments))),
             Self::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
             Self::Salvage(arguments) => (arguments.json, runtime.block_on(salvage::run(arguments))),
             Self::Doctor(arguments) => (arguments.place.json, runtime.block_on(doctor::run(arguments))),

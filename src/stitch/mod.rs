@@ -45,7 +45,7 @@ pub use driver::{Stitchable, stitch, stitch_playlists, stitchable};
 pub use following::{Followed, follow};
 pub use live::Live;
 pub(crate) use location::{folder, inside, is_elsewhere};
-pub use options::{MissingMode, StitchOptions};
+pub use options::{MissingMode, Progress, StitchOptions};
 pub use picture::picture;
 pub use piece::{GapReason, Origin, Piece, Standing, Turn};
 pub use places::Place;

@@ -47,3 +47,6 @@ impl Default for StitchOptions {
         }
     }
 }
+
+/// Told while segments are read: how many are done, of how many.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Send + Sync);

@@ -15,8 +15,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Sid};
 use crate::playlist::{check, parse};
 use crate::stitch::{
-    GapReason, OutputReport, PLAYLIST_LIMIT, Piece, PieceId, Plan, SEGMENT_LIMIT, Standing, StitchOptions,
-    Stitched, StitchedOutput, folder, inside, is_elsewhere, stitch, stitch_playlists,
+    GapReason, OutputReport, PLAYLIST_LIMIT, Piece, PieceId, Plan, Progress, SEGMENT_LIMIT, Standing,
+    StitchOptions, Stitched, StitchedOutput, folder, inside, is_elsewhere, stitch, stitch_playlists,
 };
 use crate::store::Store;
 
@@ -44,9 +44,6 @@ pub struct Verified {
     /// Of them, those whose bytes were read.
     pub read: usize,
 }
-
-/// How far it is: segments read, of so many.
-pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Send + Sync);
 
 /// Verifies a recording.
 ///

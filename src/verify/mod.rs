@@ -13,6 +13,6 @@ mod finding;
 mod sample;
 mod segment;
 
-pub use driver::{Progress, Verified, VerifyOptions, verify, verify_playlists};
+pub use driver::{Verified, VerifyOptions, verify, verify_playlists};
 pub use finding::{Check, Finding, Findings};
 pub use sample::Depth;

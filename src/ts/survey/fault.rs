@@ -72,7 +72,7 @@ faults! {
     PtsBeforeDts = "ts-pts-before-dts", Error;
     /// Decoding times run back.
     DtsBack = "ts-dts-back", Error;
-    /// Times jump by more than ten seconds with nothing that announces it.
+    /// Times jump by more than 15 s with nothing that announces it.
     Jump = "ts-time-jump", Warning;
     /// The map names a clock, and it never comes (2.7.2).
     NoPcr = "ts-pcr-missing", Warning;

@@ -138,6 +138,7 @@ impl Survey {
             look.faults.add(FaultKind::Garbage, None, end, message);
         }
         look.conclude();
+        look.faults.kept.sort_by_key(|fault| fault.packet);
         let Look { packets, tables, streams, clock, pcrs, silence, base, faults, .. } = look;
         TsSurvey {
             bytes: self.bytes,

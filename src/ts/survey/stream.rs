@@ -8,12 +8,12 @@ use crate::time::{MediaSpan, MediaTime, Pts33};
 use crate::ts::pes::{ParsedPes, PesHeader};
 use crate::ts::stream_type::StreamKind;
 use crate::ts::track::{Continuity, Track, TrackKind};
-use crate::ts::{ElementaryStream, Packet, Pid, StreamType};
+use crate::ts::{ElementaryStream, PACKET_LEN, Packet, Pid, StreamType};
 
 /// A unit that has not shown its first slice by then is no key frame.
 const MAX_UNIT_BYTES: usize = 64 * 1024;
 /// Steps of decoding time that are longer are jumps.
-const JUMP: MediaSpan = MediaSpan::from_secs(10);
+const JUMP: MediaSpan = MediaSpan::from_secs(15);
 
 /// An elementary stream, as a survey found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct StreamSurvey {
     pub packets: u64,
     /// Bytes of its PES packets, headers included.
     pub bytes: u64,
+    /// Of them, those of the last one.
+    pub last_unit_bytes: u64,
     /// PES packets: access units of pictures, as nearly all multiplexers write them; one or more frames of sound.
     pub units: u64,
     /// Of the pictures, those at which decoding can begin.
@@ -53,12 +55,17 @@ pub struct StreamSurvey {
 }
 
 impl StreamSurvey {
-    /// How far it reaches: the last unit's end, taking its length for the mean one. `None` without times.
+    /// How far it reaches: the last unit's end. A picture is taken to be as long as the mean one, and sound, of which a last PES
+    /// packet often has less, as long as its bytes are of the others'. `None` without times.
     pub fn end(&self) -> Option<MediaTime> {
         let (first, last) = self.first_pts.zip(self.last_pts)?;
-        let steps = i64::try_from(self.units).unwrap_or(i64::MAX).saturating_sub(1);
-        let mean = (last - first).ticks().checked_div(steps).unwrap_or(0);
-        Some(last + MediaSpan::from_ticks(mean))
+        let (part, of) = match self.kind {
+            StreamKind::Audio(_) => (self.last_unit_bytes, self.bytes.saturating_sub(self.last_unit_bytes)),
+            _ => (1, self.units.saturating_sub(1)),
+        };
+        let before = i128::from((last - first).ticks());
+        let length = (before * i128::from(part)).checked_div(i128::from(of)).unwrap_or(0);
+        Some(last + MediaSpan::from_ticks(i64::try_from(length).unwrap_or(0)))
     }
 
     /// From its first unit's begin to the last one's end.
@@ -90,6 +97,8 @@ pub(super) struct Stream {
     /// The container announced a break since the last time stamp.
     broken: bool,
     discarded: bool,
+    /// The latest packet with a payload, unless it was sent twice.
+    latest: Option<[u8; PACKET_LEN]>,
 }
 
 /// What the survey knows around a packet.
@@ -118,6 +127,7 @@ impl Stream {
             kind: stream.kind,
             packets: 0,
             bytes: 0,
+            last_unit_bytes: 0,
             units: 0,
             key_units: 0,
             first_is_key: None,
@@ -131,7 +141,16 @@ impl Stream {
             audio_format: None,
         };
         let track = Track::new(stream.pid, kind);
-        Self { survey, track, probe, pes: None, last_key: None, broken: false, discarded: false }
+        Self {
+            survey,
+            track,
+            probe,
+            pes: None,
+            last_key: None,
+            broken: false,
+            discarded: false,
+            latest: None,
+        }
     }
 
     pub fn describes(&self, stream: &ElementaryStream) -> bool {
@@ -145,8 +164,15 @@ impl Stream {
         match self.track.count(packet) {
             Continuity::Good => {}
             Continuity::Duplicate => {
-                let message = "the same packet again";
-                return around.faults.add(FaultKind::Duplicate, pid, around.packet, message);
+                // Legal once, and but for the clock with the same bytes (2.4.3.3).
+                let known = self.latest.take();
+                let same = known.is_some_and(|known| without_clock(known) == without_clock(*packet.bytes()));
+                let (kind, message) = if same {
+                    (FaultKind::Duplicate, "the same packet again")
+                } else {
+                    (FaultKind::ContinuityGap, "another packet with the same counter: packets are missing")
+                };
+                return around.faults.add(kind, pid, around.packet, message);
             }
             Continuity::Broken => {
                 let message = format_args!("counter {} does not follow", packet.continuity_counter());
@@ -155,6 +181,9 @@ impl Stream {
                     pes.broken = true;
                 }
             }
+        }
+        if packet.has_payload() {
+            self.latest = Some(*packet.bytes());
         }
         let sections = self.survey.kind == StreamKind::Sections;
         if !packet.has_payload() || packet.scrambled() || sections {
@@ -175,6 +204,7 @@ impl Stream {
     fn begin(&mut self, packet: Packet<'_>, around: &mut Around<'_>) {
         self.discarded = true;
         self.survey.units += 1;
+        self.survey.last_unit_bytes = 0;
         if let Some(probe) = &mut self.probe {
             probe.reset();
         }
@@ -194,6 +224,7 @@ impl Stream {
         let Some(pes) = &mut self.pes else { return };
         let payload = packet.payload();
         self.survey.bytes += payload.len() as u64;
+        self.survey.last_unit_bytes += payload.len() as u64;
         pes.seen += payload.len();
         if !pes.probing {
             return;
@@ -202,6 +233,11 @@ impl Stream {
         if pes.header.is_none() {
             match PesHeader::parse(&pes.head) {
                 ParsedPes::Header(header) => {
+                    let [flags, len] = [7, 8].map(|at| pes.head.get(at).copied().unwrap_or(0));
+                    if header.data_offset > 6 && flags & 0x80 != 0 && header.pts.is_none() {
+                        let message = format_args!("{len} bytes of header for a time stamp");
+                        around.faults.add(FaultKind::PesHeader, Some(self.survey.pid), pes.begin, message);
+                    }
                     pes.total = header.total_len;
                     pes.header = Some(header);
                     self.stamp(header, around);
@@ -319,4 +355,13 @@ impl Stream {
         let kind = if pes.seen < total { short } else { FaultKind::PesLong };
         around.faults.add(kind, pid, pes.begin, format_args!("{} bytes of {total}", pes.seen));
     }
+}
+
+/// A packet without its clock, which a repeat may have anew.
+fn without_clock(mut packet: [u8; PACKET_LEN]) -> [u8; PACKET_LEN] {
+    let [_, _, _, control, len, flags, clock @ ..] = &mut packet;
+    if *control & 0x20 != 0 && *len >= 7 && *flags & 0x10 != 0 {
+        clock.iter_mut().take(6).for_each(|byte| *byte = 0);
+    }
+    packet
 }

@@ -1,0 +1,18 @@
+//! One segment of an export, and where it goes.
+
+use bytes::Bytes;
+
+use crate::time::MediaSpan;
+
+/// A segment, whole or as stitching trimmed it.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its key, for messages.
+    pub key: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Its time stamps follow those of the part before.
+    pub continues: bool,
+    /// Time that nothing covers between the part before and this one, to be kept in the output.
+    pub gap: MediaSpan,
+}

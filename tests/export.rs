@@ -1,0 +1,288 @@
+//! The whole recording as one transport stream: nothing but numbers is changed, and nothing runs back.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use bytes::Bytes;
+use support::{FIXTURES, Place, SmallDisk, fixture, fixture_bytes, tool};
+use tapeline::export::{ExportOptions, GapTime, JoinError, Part, TsJoiner, export};
+use tapeline::ids::{RecordingId, Sid};
+use tapeline::media::Container;
+use tapeline::recorder::{Options, OutputSpec, Recorder};
+use tapeline::severity::Severity;
+use tapeline::stitch::{StitchOptions, stitch};
+use tapeline::store::Store;
+use tapeline::time::{MediaSpan, WallTime};
+use tapeline::ts::{FaultKind, PACKET_LEN, Packet, ParsedPes, PesHeader, Pid, TsSurvey, first_map};
+
+/// Each PID's PES packets: decoding time, and elementary stream.
+type Units = BTreeMap<Pid, Vec<(Option<i64>, Vec<u8>)>>;
+
+fn units(bytes: &[u8]) -> Units {
+    let map = first_map(bytes).expect("a map");
+    let mut open: BTreeMap<Pid, Vec<Vec<u8>>> = BTreeMap::new();
+    for at in (0..bytes.len()).step_by(PACKET_LEN) {
+        let packet = Packet::at(bytes, at).expect("a packet");
+        if map.streams.iter().any(|stream| stream.pid == packet.pid()) {
+            let pes = open.entry(packet.pid()).or_default();
+            if packet.unit_start() {
+                pes.push(Vec::new());
+            }
+            pes.last_mut().expect("a unit's begin").extend_from_slice(packet.payload());
+        }
+    }
+    let read = |pes: Vec<u8>| {
+        let ParsedPes::Header(header) = PesHeader::parse(&pes) else { panic!("no PES header") };
+        let dts = header.dts.or(header.pts).map(|dts| dts.bits() as i64);
+        (dts, pes[header.data_offset..].to_vec())
+    };
+    open.into_iter().map(|(pid, pes)| (pid, pes.into_iter().map(read).collect())).collect()
+}
+
+fn part(bytes: impl Into<Bytes>, continues: bool) -> Part {
+    Part { key: "part".to_owned(), bytes: bytes.into(), continues, gap: MediaSpan::ZERO }
+}
+
+fn join(joiner: &mut TsJoiner, part: Part) -> Bytes {
+    let mut joined = Vec::new();
+    let take = |piece: &[u8]| {
+        joined.extend_from_slice(piece);
+        Ok::<_, ()>(())
+    };
+    assert_eq!(joiner.part(part, take).unwrap(), joined.len() as u64);
+    Bytes::from(joined)
+}
+
+/// In two turns that overlap, or with a gap between them.
+async fn recorded(name: &str, apart: i64) -> Store {
+    let store = Store::open("memory:").unwrap();
+    let id = RecordingId::new("s1", "main").unwrap();
+    let mut options = Options::default();
+    (options.rules.target, options.rules.max_length) = (MediaSpan::from_secs(4), MediaSpan::from_secs(8));
+    for begin in [0, apart] {
+        let recorder = match begin {
+            0 => Recorder::start(&store, id.clone(), options.clone()).await.unwrap(),
+            _ => Recorder::resume(&store, &id.sid, None, options.clone()).await.unwrap(),
+        };
+        let date = WallTime::from_millis(1_795_395_600_000 + begin);
+        let output = recorder.output(OutputSpec::composite(Container::MpegTs).start_time(date)).unwrap();
+        output.write_bytes(Bytes::from(fixture_bytes(name))).await.unwrap();
+        if begin == 0 {
+            recorder.orphan().await.unwrap()
+        } else {
+            recorder.stop().await.unwrap()
+        };
+    }
+    store
+}
+
+async fn exported(store: &Store, gap: GapTime) -> Bytes {
+    let mut file = Vec::new();
+    let options = ExportOptions { gap, ..ExportOptions::default() };
+    let told = export(store, &Sid::new("s1").unwrap(), &options, &mut file, &|_, _| {}).await.unwrap();
+    assert_eq!(told.bytes, file.len() as u64);
+    Bytes::from(file)
+}
+
+/// What the stitched playlist plays, joined.
+async fn stitched(store: &Store) -> Vec<u8> {
+    let stitched = stitch(store, &Sid::new("s1").unwrap(), &StitchOptions::default()).await.unwrap();
+    stitched.store(store).await.unwrap();
+    let playlist = tapeline::playlist::parse(stitched.outputs[0].playlist.as_bytes()).unwrap();
+    let mut joined = Vec::new();
+    for segment in playlist.segments {
+        joined.extend_from_slice(&store.get(&segment.uri, 1 << 30).await.unwrap());
+    }
+    joined
+}
+
+#[tokio::test]
+async fn every_fixture_in_two_turns_becomes_one_stream_in_which_nothing_runs_back() {
+    let all = FIXTURES.iter().map(|fixture| async {
+        let store = recorded(fixture.name, 5_000).await;
+        let (export, joined) = (exported(&store, GapTime::Collapse).await, stitched(&store).await);
+        let survey = TsSurvey::of(&export);
+        let bad: Vec<_> =
+            survey.faults.iter().filter(|fault| fault.kind.severity() > Severity::Note).collect();
+        let allowed = |kind: FaultKind| fixture.name == "garbage" && kind == FaultKind::ContinuityGap;
+        assert!(bad.iter().all(|fault| allowed(fault.kind)), "{}: {bad:#?}", fixture.name);
+        assert!(!survey.counts.contains_key(&FaultKind::Late), "{}: {:?}", fixture.name, survey.faults);
+        // The media is that of the segments, to the byte.
+        let (ours, theirs) = (units(&export), units(&joined));
+        for (pid, theirs) in &theirs {
+            let of = |units: &Vec<(Option<i64>, Vec<u8>)>| -> Vec<Vec<u8>> {
+                units.iter().map(|(_, data)| data.clone()).collect()
+            };
+            assert_eq!(of(&ours[pid]), of(theirs), "{} {pid}", fixture.name);
+        }
+    });
+    futures_util::future::join_all(all).await;
+}
+
+#[tokio::test]
+async fn one_turn_is_its_segments_to_the_byte() {
+    let store = Store::open("memory:").unwrap();
+    let id = RecordingId::new("s1", "main").unwrap();
+    let recorder = Recorder::start(&store, id, Options::default()).await.unwrap();
+    let output = recorder.output(OutputSpec::composite(Container::MpegTs)).unwrap();
+    output.write_bytes(Bytes::from(fixture_bytes("h264_aac"))).await.unwrap();
+    recorder.stop().await.unwrap();
+    assert!(exported(&store, GapTime::Collapse).await == stitched(&store).await);
+}
+
+#[test]
+fn a_part_keeps_its_times_to_each_other_and_follows_at_once() {
+    let segment = Bytes::from(fixture_bytes("h264_aac"));
+    let mut joiner = TsJoiner::default();
+    let first = join(&mut joiner, part(segment.clone(), false));
+    assert!(first == segment);
+    let second = join(&mut joiner, part(segment.clone(), false));
+    let (before, after) = (units(&segment), units(&second));
+    let mut moved = std::collections::BTreeSet::new();
+    for (pid, units) in &before {
+        for ((old, data), (new, moved_data)) in units.iter().zip(&after[pid]) {
+            assert_eq!(data, moved_data);
+            moved.extend(old.zip(*new).map(|(old, new)| new - old));
+        }
+    }
+    assert_eq!(moved.len(), 1, "{moved:?}");
+    // 24 s of pictures, and the sound that reaches a little further.
+    let by = *moved.first().unwrap();
+    assert!((24 * 90_000..24 * 90_000 + 45_000).contains(&by), "{by}");
+    let all = Bytes::from([&first[..], &second].concat());
+    assert_eq!(TsSurvey::of(&all).faults, []);
+}
+
+#[test]
+fn a_part_that_goes_on_is_not_moved_further() {
+    let segment = Bytes::from(fixture_bytes("pts_wrap"));
+    let half = segment.len() / 2 / PACKET_LEN * PACKET_LEN;
+    let mut joiner = TsJoiner::default();
+    join(&mut joiner, part(fixture_bytes("h264_aac"), false));
+    let once = join(&mut joiner, part(segment.clone(), false));
+    let mut joiner = TsJoiner::default();
+    join(&mut joiner, part(fixture_bytes("h264_aac"), false));
+    let one = join(&mut joiner, part(segment.slice(..half), false));
+    let two = join(&mut joiner, part(segment.slice(half..), true));
+    assert!([&one[..], &two].concat() == once[..]);
+}
+
+#[test]
+fn another_map_gets_another_version_and_a_right_crc() {
+    // Both have version 0; the second has no sound. The third is long.
+    let parts = ["h264_aac", "no_key", "long_pmt", "h264_aac"].map(fixture_bytes);
+    let mut joiner = TsJoiner::default();
+    let mut versions = Vec::new();
+    let mut all = Vec::new();
+    for bytes in parts {
+        let joined = join(&mut joiner, part(bytes, false));
+        versions.push(first_map(&joined).unwrap().version);
+        all.extend_from_slice(&joined);
+    }
+    assert!(versions.windows(2).all(|pair| pair[0] != pair[1]), "{versions:?}");
+    let survey = TsSurvey::of(&Bytes::from(all));
+    for kind in [FaultKind::DamagedTable, FaultKind::ContinuityGap, FaultKind::DtsBack, FaultKind::PcrBack] {
+        assert!(!survey.counts.contains_key(&kind), "{:#?}", survey.faults);
+    }
+}
+
+#[tokio::test]
+async fn gaps_are_left_out_or_kept() {
+    let store = recorded("h264_aac", 54_000).await;
+    for (gap, seconds) in [(GapTime::Collapse, 48), (GapTime::Keep, 78)] {
+        let survey = TsSurvey::of(&exported(&store, gap).await);
+        let length = survey.lead().unwrap().length().unwrap().millis();
+        assert!((seconds * 1000..seconds * 1000 + 500).contains(&length), "{gap:?}: {length}");
+    }
+}
+
+#[test]
+fn what_is_no_transport_stream_is_refused() {
+    for bytes in [&b""[..], b"<html>", &[0; 1000]] {
+        let mut joiner = TsJoiner::default();
+        let joined = joiner.part(part(Bytes::copy_from_slice(bytes), false), |_| Ok::<_, ()>(()));
+        assert!(matches!(joined, Err(JoinError::NoStream)));
+    }
+}
+
+/// What ffmpeg decodes: a hash of each picture.
+fn pictures(ffmpeg: &Path, input: &Path) -> Vec<String> {
+    let said = Command::new(ffmpeg)
+        .args(["-v", "warning", "-i"])
+        .arg(input)
+        .args(["-map", "0:v", "-fps_mode", "passthrough", "-f", "framehash", "-"])
+        .output()
+        .unwrap();
+    let complaints = String::from_utf8_lossy(&said.stderr);
+    assert!(complaints.is_empty() || !input.ends_with("whole.ts"), "{complaints}");
+    let lines = String::from_utf8(said.stdout).unwrap();
+    let hash = |line: &str| line.rsplit(',').next().unwrap().trim().to_owned();
+    lines.lines().filter(|line| !line.starts_with('#')).map(hash).collect()
+}
+
+/// Two turns in a folder, of which the second begins before the first ends.
+fn two_turns() -> Place {
+    let place = Place::folder();
+    let start = ["--start-time", "2026-01-02T03:04:05Z", "--segment", "4s", "--cname", "main"];
+    let bytes = fixture_bytes("h264_aac");
+    let mut first = place.record("-").args(start).stdin(std::process::Stdio::piped()).start();
+    first.write(&bytes[..bytes.len() * 3 / 4]);
+    first.wait_committed(4);
+    first.kill();
+    first.wait();
+    let second = place.record(fixture("h264_aac")).args(["--resume", "--segment", "4s"]);
+    second.args(["--start-time", "2026-01-02T03:04:16Z"]).succeed();
+    place
+}
+
+#[test]
+fn the_program_makes_a_file_that_plays_as_the_stitched_playlist_does() {
+    let place = two_turns();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("whole.ts");
+    let said = place.run("export", ["--sid", "s1", "--out", file.to_str().unwrap(), "--json"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(said.object()["bytes"], fs::metadata(&file).unwrap().len());
+    assert!(!folder.path().join("whole.ts.part").exists());
+
+    let again = ["--sid", "s1", "--out", file.to_str().unwrap()];
+    place.run("export", again).assert_error(6, &["whole.ts is there already"]);
+    assert_eq!(place.run("export", again.into_iter().chain(["--force"])).code, Some(0));
+    let Some(ffmpeg) = tool("ffmpeg") else { return };
+    place.run("stitch", ["--sid", "s1"]);
+    let list = Path::new(place.url()).join("stitched_s1_main.m3u8");
+    let (ours, theirs) = (pictures(&ffmpeg, &file), pictures(&ffmpeg, &list));
+    assert!(ours.len() > 700, "{}", ours.len());
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn what_cannot_be_written_is_said_and_leaves_nothing() {
+    let place = two_turns();
+    let folder = tempfile::tempdir().unwrap();
+    let out = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    place.run("export", ["--sid", "s1", "--out", &out("a.mp4")]).assert_error(2, &["does not end in .ts"]);
+    place.run("export", ["--sid", "s2", "--out", &out("a.ts")]).assert_error(4, &["no recording s2"]);
+    place.run("export", ["--sid", "s1", "--out", &out("x/a.ts")]).assert_error(2, &["cannot write"]);
+    let gone = place
+        .objects()
+        .keys()
+        .find(|key| key.starts_with("s1_main_") && key.ends_with(".ts"))
+        .unwrap()
+        .clone();
+    fs::remove_file(Path::new(place.url()).join(&gone)).unwrap();
+    place
+        .run("export", ["--sid", "s1", "--missing", "fail", "--out", &out("a.ts")])
+        .assert_error(9, &[&gone]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    let Some(disk) = SmallDisk::mount(100) else { return };
+    let file = disk.path().join("a.ts");
+    let said = place.run("export", ["--sid", "s1", "--out", file.to_str().unwrap()]);
+    said.assert_error(5, &["cannot write the export", "No space left"]);
+    assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 0);
+}
