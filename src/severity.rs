@@ -1,4 +1,5 @@
-//! How bad a finding is: the same scale for playlists, transport streams and whole recordings.
+//! How bad a finding is: the same scale for playlists, transport streams and whole recordings; and kinds of findings, each
+//! with a stable code and a severity.
 
 use std::fmt;
 
@@ -32,3 +33,29 @@ impl fmt::Display for Severity {
         f.write_str(self.as_str())
     }
 }
+
+/// An enum of kinds of findings: `Name = "code", Severity;` for each, with `ALL`, `code` and `severity`.
+macro_rules! kinds {
+    ($(#[$about:meta])* $kind:ident: $($(#[$doc:meta])* $name:ident = $code:literal, $severity:ident;)+) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum $kind { $($(#[$doc])* $name,)+ }
+
+        impl $kind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// Its stable name.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// How bad it is.
+            pub fn severity(self) -> $crate::severity::Severity {
+                match self { $(Self::$name => $crate::severity::Severity::$severity,)+ }
+            }
+        }
+    };
+}
+pub(crate) use kinds;

@@ -2,13 +2,12 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use bytes::Bytes;
-use support::{FIXTURES, Place, SmallDisk, fixture, fixture_bytes, tool};
+use support::{FIXTURES, Place, SmallDisk, Unit, fixture, fixture_bytes, tool, units};
 use tapeline::export::{ExportOptions, GapTime, JoinError, Part, TsJoiner, export};
 use tapeline::ids::{RecordingId, Sid};
 use tapeline::media::Container;
@@ -17,31 +16,7 @@ use tapeline::severity::Severity;
 use tapeline::stitch::{StitchOptions, stitch};
 use tapeline::store::Store;
 use tapeline::time::{MediaSpan, WallTime};
-use tapeline::ts::{FaultKind, PACKET_LEN, Packet, ParsedPes, PesHeader, Pid, TsSurvey, first_map};
-
-/// Each PID's PES packets: decoding time, and elementary stream.
-type Units = BTreeMap<Pid, Vec<(Option<i64>, Vec<u8>)>>;
-
-fn units(bytes: &[u8]) -> Units {
-    let map = first_map(bytes).expect("a map");
-    let mut open: BTreeMap<Pid, Vec<Vec<u8>>> = BTreeMap::new();
-    for at in (0..bytes.len()).step_by(PACKET_LEN) {
-        let packet = Packet::at(bytes, at).expect("a packet");
-        if map.streams.iter().any(|stream| stream.pid == packet.pid()) {
-            let pes = open.entry(packet.pid()).or_default();
-            if packet.unit_start() {
-                pes.push(Vec::new());
-            }
-            pes.last_mut().expect("a unit's begin").extend_from_slice(packet.payload());
-        }
-    }
-    let read = |pes: Vec<u8>| {
-        let ParsedPes::Header(header) = PesHeader::parse(&pes) else { panic!("no PES header") };
-        let dts = header.dts.or(header.pts).map(|dts| dts.bits() as i64);
-        (dts, pes[header.data_offset..].to_vec())
-    };
-    open.into_iter().map(|(pid, pes)| (pid, pes.into_iter().map(read).collect())).collect()
-}
+use tapeline::ts::{FaultKind, PACKET_LEN, TsSurvey, first_map};
 
 fn part(bytes: impl Into<Bytes>, continues: bool) -> Part {
     Part { key: "part".to_owned(), bytes: bytes.into(), continues, gap: MediaSpan::ZERO }
@@ -114,9 +89,8 @@ async fn every_fixture_in_two_turns_becomes_one_stream_in_which_nothing_runs_bac
         // The media is that of the segments, to the byte.
         let (ours, theirs) = (units(&export), units(&joined));
         for (pid, theirs) in &theirs {
-            let of = |units: &Vec<(Option<i64>, Vec<u8>)>| -> Vec<Vec<u8>> {
-                units.iter().map(|(_, data)| data.clone()).collect()
-            };
+            let of =
+                |units: &Vec<Unit>| -> Vec<Vec<u8>> { units.iter().map(|(_, data)| data.clone()).collect() };
             assert_eq!(of(&ours[pid]), of(theirs), "{} {pid}", fixture.name);
         }
     });
@@ -146,7 +120,8 @@ fn a_part_keeps_its_times_to_each_other_and_follows_at_once() {
     for (pid, units) in &before {
         for ((old, data), (new, moved_data)) in units.iter().zip(&after[pid]) {
             assert_eq!(data, moved_data);
-            moved.extend(old.zip(*new).map(|(old, new)| new - old));
+            moved.extend(old.pts.zip(new.pts).map(|(old, new)| new.since(old).ticks()));
+            moved.extend(old.dts.zip(new.dts).map(|(old, new)| new.since(old).ticks()));
         }
     }
     assert_eq!(moved.len(), 1, "{moved:?}");

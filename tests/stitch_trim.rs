@@ -6,34 +6,18 @@ mod support;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use support::{decode_segments, fixture_bytes, judge_segments};
+use support::{Unit, decode_segments, fixture_bytes, judge_segments, units};
 use tapeline::stitch::{Cut, CutAt, Uncut, trim};
-use tapeline::time::{MediaSpan, Pts33};
-use tapeline::ts::{PACKET_LEN, Packet, ParsedPes, PesHeader, Pid, StreamKind, first_map};
+use tapeline::time::MediaSpan;
+use tapeline::ts::{PACKET_LEN, Packet, Pid, StreamKind, first_map};
 
-/// One PES packet: its time, and its elementary stream's bytes.
-type Unit = (Option<Pts33>, Vec<u8>);
-
-/// The PES packets of each PID of the program.
-fn units(bytes: &[u8]) -> BTreeMap<Pid, Vec<Unit>> {
-    let map = first_map(bytes).expect("a map");
-    let mut open: BTreeMap<Pid, Vec<Vec<u8>>> = BTreeMap::new();
-    for at in (0..bytes.len()).step_by(PACKET_LEN) {
-        let packet = Packet::at(bytes, at).expect("a packet");
-        if map.streams.iter().any(|stream| stream.pid == packet.pid()) {
-            let pes = open.entry(packet.pid()).or_default();
-            if packet.unit_start() {
-                pes.push(Vec::new());
-            }
-            pes.last_mut().expect("a unit's begin").extend_from_slice(packet.payload());
-        }
+/// The PES packets of each PID, whose declared lengths are right.
+fn sound_units(bytes: &[u8]) -> BTreeMap<Pid, Vec<Unit>> {
+    let units = units(bytes);
+    for (header, data) in units.values().flatten() {
+        assert!(header.total_len.is_none_or(|total| total == header.data_offset + data.len()), "{header:?}");
     }
-    let read = |pes: Vec<u8>| {
-        let ParsedPes::Header(header) = PesHeader::parse(&pes) else { panic!("no PES header") };
-        assert!(header.total_len.is_none_or(|total| total == pes.len()), "the declared length is right");
-        (header.pts, pes[header.data_offset..].to_vec())
-    };
-    open.into_iter().map(|(pid, pes)| (pid, pes.into_iter().map(read).collect())).collect()
+    units
 }
 
 /// A fixture from its first table on, as a segment begins.
@@ -70,18 +54,18 @@ fn pictures_end_in_decode_order_at_the_first_one_past_the_join() {
     for name in ["h264_aac", "h265_aac", "h264_opus"] {
         let bytes = Bytes::from(fixture_bytes(name));
         let pid = pid_of(&bytes, is_video);
-        let all = &units(&bytes)[&pid];
-        let first = all[0].0.unwrap();
+        let all = &sound_units(&bytes)[&pid];
+        let first = all[0].0.pts.unwrap();
         for millis in [40, 333, 1000, 3210, 6999] {
             let join = first + MediaSpan::from_millis(millis);
             let cut = trim(&bytes, CutAt::After(MediaSpan::from_millis(millis))).unwrap();
             assert_eq!(cut, trim(&bytes, CutAt::Time(join)).unwrap(), "{name} {millis}");
-            let before = |unit: &Unit| unit.0.unwrap().since(join) < MediaSpan::ZERO;
+            let before = |unit: &Unit| unit.0.pts.unwrap().since(join) < MediaSpan::ZERO;
             let kept = all.iter().take_while(|unit| before(unit)).count();
             let lost = all[kept..].iter().filter(|unit| before(unit)).count();
             assert_eq!((cut.kept, cut.pictures_lost), (kept as u64, lost as u64), "{name} {millis}");
             let made = joined(&cut);
-            assert_eq!(units(&made)[&pid], all[..kept], "{name} {millis}");
+            assert_eq!(sound_units(&made)[&pid], all[..kept], "{name} {millis}");
             assert!(made.len() < bytes.len());
         }
     }
@@ -91,16 +75,16 @@ fn pictures_end_in_decode_order_at_the_first_one_past_the_join() {
 fn a_picture_at_the_join_belongs_to_what_follows() {
     let bytes = segment("h264_aac");
     let pid = pid_of(&bytes, is_video);
-    let all = &units(&bytes)[&pid];
-    let first = all[0].0.unwrap();
-    let after = |unit: &Unit| unit.0.unwrap().since(first);
+    let all = &sound_units(&bytes)[&pid];
+    let first = all[0].0.pts.unwrap();
+    let after = |unit: &Unit| unit.0.pts.unwrap().since(first);
     // Those that are shown later than all before them in decode order.
     let highest = |index: &usize| all[..*index].iter().all(|unit| after(unit) < after(&all[*index]));
     let joins: Vec<usize> = (1..all.len()).filter(highest).step_by(29).collect();
     assert!(joins.len() > 5);
     for index in joins {
-        let cut = trim(&bytes, CutAt::Time(all[index].0.unwrap())).unwrap();
-        assert_eq!(units(&joined(&cut))[&pid], all[..index], "{index}");
+        let cut = trim(&bytes, CutAt::Time(all[index].0.pts.unwrap())).unwrap();
+        assert_eq!(sound_units(&joined(&cut))[&pid], all[..index], "{index}");
     }
 }
 
@@ -108,13 +92,13 @@ fn a_picture_at_the_join_belongs_to_what_follows() {
 fn sound_ends_at_its_own_frame() {
     let bytes = Bytes::from(fixture_bytes("h264_aac"));
     let pid = pid_of(&bytes, is_audio);
-    let whole = units(&bytes);
-    let first = whole[&pid_of(&bytes, is_video)][0].0.unwrap();
+    let whole = sound_units(&bytes);
+    let first = whole[&pid_of(&bytes, is_video)][0].0.pts.unwrap();
     let all = stream(&whole[&pid]);
-    let start = whole[&pid][0].0.unwrap();
+    let start = whole[&pid][0].0.pts.unwrap();
     for millis in [500, 1001, 2345, 6789] {
         let cut = trim(&bytes, CutAt::After(MediaSpan::from_millis(millis))).unwrap();
-        let kept = stream(&units(&joined(&cut))[&pid]);
+        let kept = stream(&sound_units(&joined(&cut))[&pid]);
         assert!(all.starts_with(&kept));
         // Frames of 1024 samples at 48 kHz, one after the other from the first PES packet's time on.
         let mut frames = 0;
@@ -140,7 +124,7 @@ fn sound_alone_is_cut_as_well() {
         let bytes = Bytes::from(fixture_bytes(name));
         let pid = pid_of(&bytes, is_audio);
         let cut = trim(&bytes, CutAt::After(MediaSpan::from_millis(2500))).unwrap();
-        let (kept, all) = (units(&joined(&cut)), units(&bytes));
+        let (kept, all) = (sound_units(&joined(&cut)), sound_units(&bytes));
         let (kept, all) = (stream(&kept[&pid]), stream(&all[&pid]));
         assert!(all.starts_with(&kept) && !kept.is_empty() && cut.kept > 0, "{name}");
         let (share, expected) = (kept.len() as f64 / all.len() as f64, 2500.0 / 20_000.0);

@@ -8,13 +8,12 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::place::Place;
+use super::place::{Missing, Named, Place, Subject};
 use super::terminal::{print, tell};
 use super::text::{length, size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{ExportOptions, Exported, GapTime, export, export_playlists};
-use crate::ids::{Cname, Sid};
-use crate::stitch::{MissingMode, Progress};
+use crate::stitch::Progress;
 use crate::store::Store;
 
 /// Write a whole recording as one transport stream
@@ -24,15 +23,8 @@ use crate::store::Store;
 pub struct Arguments {
     #[command(flatten)]
     pub place: Place,
-    /// Recording id
-    #[arg(long, conflicts_with = "playlist", required_unless_present = "playlist")]
-    sid: Option<String>,
-    /// Channel name, where several have a recording of that id
-    #[arg(long, requires = "sid")]
-    cname: Option<String>,
-    /// A playlist in the store instead; several are joined, and later ones win where two cover the same time
-    #[arg(long, value_name = "KEY")]
-    playlist: Vec<String>,
+    #[command(flatten)]
+    subject: Subject,
     /// Which output, by its first playlist's name without .m3u8, where there are several
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
@@ -54,12 +46,6 @@ pub struct Arguments {
 enum Gap {
     Collapse,
     Keep,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Missing {
-    Gap,
-    Fail,
 }
 
 /// Exports, and tells.
@@ -117,14 +103,14 @@ async fn write(
     progress: Progress<'_>,
 ) -> Result<Exported> {
     let options = ExportOptions {
-        cname: arguments.cname.as_deref().map(Cname::new).transpose()?,
+        cname: arguments.subject.cname()?,
         output: arguments.output.clone(),
         gap: if arguments.gap == Gap::Keep { GapTime::Keep } else { GapTime::Collapse },
-        missing: if arguments.missing == Missing::Fail { MissingMode::Fail } else { MissingMode::Gap },
+        missing: arguments.missing.into(),
     };
-    match &arguments.sid {
-        Some(sid) => export(store, &Sid::new(sid)?, &options, to, progress).await,
-        None => export_playlists(store, &arguments.playlist, &options, to, progress).await,
+    match arguments.subject.required()? {
+        Named::Recording(sid) => export(store, &sid, &options, to, progress).await,
+        Named::Playlists(keys) => export_playlists(store, keys, &options, to, progress).await,
     }
 }
 

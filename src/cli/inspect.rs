@@ -14,13 +14,12 @@ use super::text::{Table, size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::{AudioFormat, VideoFormat};
 use crate::playlist::{ParseErrorKind, Playlist, PlaylistType, check, parse};
+use crate::stitch::PLAYLIST_LIMIT;
 use crate::time::MediaSpan;
 use crate::ts::{PACKET_LEN, StreamKind, StreamSurvey, Survey, TsSurvey};
 
 /// Read at a time.
 const CHUNK: usize = 1 << 20;
-/// No playlist is larger.
-const PLAYLIST_LIMIT: usize = 256 << 20;
 
 /// Tell what is in one file: an MPEG transport stream or a playlist
 #[derive(Debug, Args)]
@@ -80,7 +79,7 @@ fn rest(input: &mut impl Read, first: Bytes, name: &str) -> Result<Vec<u8>> {
             return Ok(all);
         }
         all.extend_from_slice(&more);
-        if all.len() > PLAYLIST_LIMIT {
+        if all.len() as u64 > PLAYLIST_LIMIT {
             let message = format!("{name} begins as a playlist does, and is larger than any");
             return Err(Error::new(ErrorKind::Malformed, message));
         }

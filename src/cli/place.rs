@@ -1,10 +1,11 @@
 //! The store that a verb works on: the arguments that name it, and how it is opened.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::continuity::Recordings;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::Sid;
+use crate::ids::{Cname, Sid};
+use crate::stitch::MissingMode;
 use crate::store::{Store, StoreOptions};
 
 /// Where a store's server is.
@@ -81,5 +82,80 @@ impl RecordingPlace {
             Error::new(ErrorKind::NotFound, message)
         })?;
         Ok((store, recordings, sid))
+    }
+}
+
+/// A recording, or playlists that are taken for one.
+#[derive(Debug, Args)]
+pub struct Subject {
+    /// Recording id
+    #[arg(long, conflicts_with = "playlist")]
+    pub sid: Option<String>,
+    /// Channel name, where several have a recording of that id
+    #[arg(long, requires = "sid")]
+    cname: Option<String>,
+    /// A playlist in the store; several are joined, and later ones win where two cover the same time
+    #[arg(long, value_name = "KEY")]
+    pub playlist: Vec<String>,
+}
+
+/// What is named.
+pub enum Named<'a> {
+    /// A recording.
+    Recording(Sid),
+    /// Playlists, by their keys.
+    Playlists(&'a [String]),
+}
+
+impl Subject {
+    /// What is named; `None` where nothing is.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an id that cannot be.
+    pub fn named(&self) -> Result<Option<Named<'_>>> {
+        match &self.sid {
+            Some(sid) => Ok(Some(Named::Recording(Sid::new(sid)?))),
+            None if self.playlist.is_empty() => Ok(None),
+            None => Ok(Some(Named::Playlists(&self.playlist))),
+        }
+    }
+
+    /// The same where something must be.
+    ///
+    /// # Errors
+    /// `InvalidInput` too where nothing is.
+    pub fn required(&self) -> Result<Named<'_>> {
+        self.named()?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                "name a recording with --sid, or its playlists with --playlist",
+            )
+        })
+    }
+
+    /// The channel.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a name that cannot be.
+    pub fn cname(&self) -> Result<Option<Cname>> {
+        Ok(self.cname.as_deref().map(Cname::new).transpose()?)
+    }
+}
+
+/// What to do about segments that are listed, and not in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Missing {
+    /// Take them for gaps.
+    Gap,
+    /// Fail.
+    Fail,
+}
+
+impl From<Missing> for MissingMode {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::Gap => Self::Gap,
+            Missing::Fail => Self::Fail,
+        }
     }
 }

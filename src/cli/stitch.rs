@@ -6,15 +6,15 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::place::Place;
+use super::place::{Missing, Named, Place, Subject};
 use super::terminal::{print, tell};
 use super::text::{Table, length};
 use crate::clock::SystemClock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{Cname, Sid};
+use crate::ids::Sid;
 use crate::stitch::{
-    Followed, GapMode, MissingMode, Outcome, Report, StitchOptions, Stitched, UriBase, follow, picture,
-    stitch, stitch_playlists, stitchable,
+    Followed, GapMode, Outcome, Report, StitchOptions, Stitched, UriBase, follow, picture, stitch,
+    stitch_playlists, stitchable,
 };
 use crate::store::Store;
 
@@ -28,15 +28,8 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Arguments {
     #[command(flatten)]
     pub place: Place,
-    /// Recording id
-    #[arg(long, conflicts_with = "playlist")]
-    sid: Option<String>,
-    /// Channel name, where several have a recording of that id
-    #[arg(long, requires = "sid")]
-    cname: Option<String>,
-    /// A playlist in the store; several are joined, and later ones win where two cover the same time
-    #[arg(long, value_name = "KEY")]
-    playlist: Vec<String>,
+    #[command(flatten)]
+    subject: Subject,
     /// Write the playlist to a file, or - for standard output, and nothing to the store; no segment is trimmed then. With
     /// several outputs it is a folder. URIs stay relative to the recording's folder
     #[arg(long, value_name = "FILE")]
@@ -78,25 +71,19 @@ enum Gap {
     Tag,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Missing {
-    Gap,
-    Fail,
-}
-
 /// Stitches, writes, reports.
 pub async fn run(arguments: Arguments) -> Result<()> {
     let store = arguments.place.store()?;
-    if arguments.sid.is_none() && arguments.playlist.is_empty() {
+    let Some(named) = arguments.subject.named()? else {
         return list(&store, arguments.place.json).await;
-    }
+    };
     let options = options(&arguments)?;
-    if let Some(sid) = arguments.sid.as_ref().filter(|_| arguments.follow) {
-        return keep_up(&store, &Sid::new(sid)?, &options, arguments.place.json).await;
-    }
-    let stitched = match &arguments.sid {
-        Some(sid) => stitch(&store, &Sid::new(sid)?, &options).await?,
-        None => stitch_playlists(&store, &arguments.playlist, &options).await?,
+    let stitched = match named {
+        Named::Recording(sid) if arguments.follow => {
+            return keep_up(&store, &sid, &options, arguments.place.json).await;
+        }
+        Named::Recording(sid) => stitch(&store, &sid, &options).await?,
+        Named::Playlists(keys) => stitch_playlists(&store, keys, &options).await?,
     };
     let written = match &arguments.out {
         Some(out) => {
@@ -141,12 +128,12 @@ fn draw(path: &Path, stitched: &Stitched) -> Result<()> {
 
 fn options(arguments: &Arguments) -> Result<StitchOptions> {
     Ok(StitchOptions {
-        cname: arguments.cname.as_deref().map(Cname::new).transpose()?,
+        cname: arguments.subject.cname()?,
         gap: if arguments.gap == Gap::Tag { GapMode::Tag } else { GapMode::Collapse },
         // A trimmed segment would have to be stored.
         rewrite: !arguments.no_rewrite && arguments.out.is_none(),
         sealed_only: arguments.sealed_only,
-        missing: if arguments.missing == Missing::Fail { MissingMode::Fail } else { MissingMode::Gap },
+        missing: arguments.missing.into(),
         base: UriBase::new(arguments.base_url.clone()),
         presign: arguments.presign,
     })

@@ -8,10 +8,9 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::exit;
-use super::place::Place;
+use super::place::{Named, Place, Subject};
 use super::terminal::print;
-use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{Cname, Sid};
+use crate::error::Result;
 use crate::severity::Severity;
 use crate::verify::{Depth, Finding, Verified, VerifyOptions, verify, verify_playlists};
 
@@ -23,15 +22,8 @@ use crate::verify::{Depth, Finding, Verified, VerifyOptions, verify, verify_play
 pub struct Arguments {
     #[command(flatten)]
     pub place: Place,
-    /// Recording id
-    #[arg(long, conflicts_with = "playlist", required_unless_present = "playlist")]
-    sid: Option<String>,
-    /// Channel name, where several have a recording of that id
-    #[arg(long, requires = "sid")]
-    cname: Option<String>,
-    /// A playlist in the store; several are taken for one recording's, and later ones win where two cover the same time
-    #[arg(long, value_name = "KEY")]
-    playlist: Vec<String>,
+    #[command(flatten)]
+    subject: Subject,
     /// Read every segment, not only some and those beside joins
     #[arg(long)]
     deep: bool,
@@ -41,7 +33,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<ExitCode> {
     let store = arguments.place.store()?;
     let options = VerifyOptions {
-        cname: arguments.cname.as_deref().map(Cname::new).transpose()?,
+        cname: arguments.subject.cname()?,
         depth: if arguments.deep { Depth::Deep } else { Depth::Sample },
     };
     let shown = std::io::stderr().is_terminal() && !arguments.place.json;
@@ -50,12 +42,9 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     };
-    let verified = match &arguments.sid {
-        Some(sid) => verify(&store, &Sid::new(sid)?, &options, &progress).await,
-        None if arguments.playlist.is_empty() => {
-            return Err(Error::new(ErrorKind::InvalidInput, "name a recording by --sid, or playlists"));
-        }
-        None => verify_playlists(&store, &arguments.playlist, &options, &progress).await,
+    let verified = match arguments.subject.required()? {
+        Named::Recording(sid) => verify(&store, &sid, &options, &progress).await,
+        Named::Playlists(keys) => verify_playlists(&store, keys, &options, &progress).await,
     };
     bar.finish_and_clear();
     let verified = verified?;

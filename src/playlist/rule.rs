@@ -5,33 +5,12 @@
 
 use std::fmt;
 
-use crate::severity::Severity;
+use crate::severity::kinds;
 
-macro_rules! rules {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $severity:ident;)+) => {
-        /// A rule. Sections are those of RFC 8216 unless said otherwise.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum Rule { $($(#[$doc])* $name,)+ }
+kinds! {
+    /// A rule. Sections are those of RFC 8216 unless said otherwise.
+    Rule:
 
-        impl Rule {
-            /// Every rule.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-
-            /// The rule's stable name.
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$name => $code,)+ }
-            }
-
-            /// How bad it is to break the rule.
-            pub fn severity(self) -> Severity {
-                match self { $(Self::$name => Severity::$severity,)+ }
-            }
-        }
-    };
-}
-
-rules! {
     /// The text is UTF-8 (4.1).
     Utf8 = "utf8", Error;
     /// No byte order mark (4.1).

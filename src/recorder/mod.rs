@@ -13,7 +13,7 @@
 //! use tapeline::store::Store;
 //!
 //! let store = Store::open("memory:")?;
-//! let id = RecordingId::new("38f8e3cfdc474cd56fc1ceba380d7e1a", "agora")?;
+//! let id = RecordingId::new("38f8e3cfdc474cd56fc1ceba380d7e1a", "lobby")?;
 //! let recorder = Recorder::start(&store, id, Options::default()).await?;
 //! let video = recorder.output(OutputSpec::composite(Container::MpegTs))?;
 //! let media = std::fs::read("fixtures/h264_aac.ts").expect("the fixture");

@@ -6,35 +6,14 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::playlist;
-use crate::severity::Severity;
+use crate::severity::{Severity, kinds};
 use crate::ts::Fault;
 
-macro_rules! checks {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $severity:ident;)+) => {
-        /// What is checked of a recording as a whole. Playlists have their own rules ([`playlist::Rule`], with
-        /// `playlist-` before their codes), and so have transport streams ([`FaultKind`](crate::ts::FaultKind)).
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum Check { $($(#[$doc])* $name,)+ }
+kinds! {
+    /// What is checked of a recording as a whole. Playlists have their own rules ([`playlist::Rule`], with `playlist-`
+    /// before their codes), and so have transport streams ([`FaultKind`](crate::ts::FaultKind)).
+    Check:
 
-        impl Check {
-            /// Every check.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-
-            /// Its stable name.
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$name => $code,)+ }
-            }
-
-            /// How bad it is to fail it.
-            pub fn severity(self) -> Severity {
-                match self { $(Self::$name => Severity::$severity,)+ }
-            }
-        }
-    };
-}
-
-checks! {
     /// The control object can be read.
     ControlUnreadable = "control-unreadable", Error;
     /// Each older generation has its seal.

@@ -13,6 +13,7 @@ mod program;
 mod proof;
 mod recording;
 mod tools;
+mod units;
 mod wait;
 
 pub use feed::{DATAGRAM, UdpQueue, feed, free_udp_address, send_datagrams, udp_queue};
@@ -23,6 +24,7 @@ pub use program::{Ended, Record, Running};
 pub use proof::{Proven, assert_kept, control, media, prove, salvaged, wait_out_the_last_claim};
 pub use recording::{Recording, all_files, committed_tail, files};
 pub use tools::{decode_segments, judge_segments, skip, tool};
+pub use units::{Unit, units};
 pub use wait::{PATIENCE, until};
 
 /// The date that recordings begin at where it must be the same twice.

@@ -2,34 +2,13 @@
 
 use std::fmt;
 
-use crate::severity::Severity;
+use crate::severity::kinds;
 use crate::ts::Pid;
 
-macro_rules! faults {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $severity:ident;)+) => {
-        /// A kind of fault. Sections are those of ISO/IEC 13818-1.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum FaultKind { $($(#[$doc])* $name,)+ }
+kinds! {
+    /// A kind of fault. Sections are those of ISO/IEC 13818-1.
+    FaultKind:
 
-        impl FaultKind {
-            /// Every kind.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-
-            /// The kind's stable name.
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$name => $code,)+ }
-            }
-
-            /// How bad it is.
-            pub fn severity(self) -> Severity {
-                match self { $(Self::$name => Severity::$severity,)+ }
-            }
-        }
-    };
-}
-
-faults! {
     /// No packets: the bytes are something else.
     NotTs = "ts-none", Error;
     /// Bytes that belong to no packet, or the packets' rhythm was lost (2.4.3.2).
