@@ -16,7 +16,7 @@ use tapeline::severity::Severity;
 use tapeline::stitch::{StitchOptions, stitch};
 use tapeline::store::Store;
 use tapeline::time::{MediaSpan, WallTime};
-use tapeline::ts::{FaultKind, PACKET_LEN, TsSurvey, first_map};
+use tapeline::ts::{FaultKind, PACKET_LEN, SegmentMap, TsSurvey};
 
 fn part(bytes: impl Into<Bytes>, continues: bool) -> Part {
     Part { key: "part".to_owned(), bytes: bytes.into(), continues, gap: MediaSpan::ZERO }
@@ -155,7 +155,7 @@ fn another_map_gets_another_version_and_a_right_crc() {
     let mut all = Vec::new();
     for bytes in parts {
         let joined = join(&mut joiner, part(bytes, false));
-        versions.push(first_map(&joined).unwrap().version);
+        versions.push(SegmentMap::of(&joined).unwrap().pmt.version);
         all.extend_from_slice(&joined);
     }
     assert!(versions.windows(2).all(|pair| pair[0] != pair[1]), "{versions:?}");

@@ -4,17 +4,17 @@
 //! swapped, emptied, overwritten in the middle, renamed. `TAPELINE_TEST_DAMAGE` sets how many buckets are tried,
 //! `TAPELINE_TEST_SEED` the first one's seed.
 
+mod verify_support;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tapeline::ids::{RecordingId, Sid};
-use tapeline::media::Container;
+use tapeline::ids::Sid;
 use tapeline::playlist::check;
-use tapeline::recorder::{Options, OutputSpec, Recorder};
 use tapeline::stitch::{GapMode, StitchOptions, stitch, stitch_playlists, stitchable};
 use tapeline::store::{ObjectKind, Store};
-use tapeline::time::{MediaSpan, WallTime};
 use tapeline::verify::{Depth, VerifyOptions, verify};
+use verify_support::Bucket;
 
 /// SplitMix64.
 struct Random(u64);
@@ -33,42 +33,7 @@ impl Random {
     }
 }
 
-type Bucket = BTreeMap<String, Bytes>;
-
-/// Three generations with a gap and an overlap.
-async fn recorded() -> Bucket {
-    let store = Store::open("memory:").unwrap();
-    let id = RecordingId::new("s1", "main").unwrap();
-    let mut options = Options::default();
-    options.rules.target = MediaSpan::from_secs(4);
-    for (number, begin) in [0, 17_300, 60_000].into_iter().enumerate() {
-        let recorder = match number {
-            0 => Recorder::start(&store, id.clone(), options.clone()).await.unwrap(),
-            _ => Recorder::resume(&store, &id.sid, None, options.clone()).await.unwrap(),
-        };
-        let date = WallTime::from_millis(1_795_395_600_000 + begin);
-        let output = recorder.output(OutputSpec::composite(Container::MpegTs).start_time(date)).unwrap();
-        output.write_bytes(Bytes::from(std::fs::read("fixtures/h264_aac.ts").unwrap())).await.unwrap();
-        if number == 2 {
-            recorder.stop().await.unwrap()
-        } else {
-            recorder.orphan().await.unwrap()
-        };
-    }
-    objects(&store).await
-}
-
-async fn objects(store: &Store) -> Bucket {
-    let listed: Vec<_> = futures_util::TryStreamExt::try_collect(store.list("")).await.unwrap();
-    let mut found = Bucket::new();
-    for object in listed {
-        let object: tapeline::store::ObjectMeta = object;
-        found.insert(object.key.clone(), store.get(&object.key, 1 << 30).await.unwrap());
-    }
-    found
-}
-
-fn damage(bucket: &mut Bucket, random: &mut Random) -> String {
+fn damage(bucket: &mut BTreeMap<String, Bytes>, random: &mut Random) -> String {
     let keys: Vec<String> = bucket.keys().cloned().collect();
     let (one, other) = (&keys[random.below(keys.len())], &keys[random.below(keys.len())]);
     let body = bucket[one].clone();
@@ -114,7 +79,7 @@ fn number(variable: &str) -> Option<u64> {
 
 #[tokio::test]
 async fn any_damage_ends_in_a_report_that_adds_up_or_an_error() {
-    let whole = recorded().await;
+    let whole = Bucket::recorded().await.0;
     let first = number("TAPELINE_TEST_SEED").unwrap_or(1);
     let mut stitched = 0;
     let tries = number("TAPELINE_TEST_DAMAGE").unwrap_or(120);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use support::{Unit, decode_segments, fixture_bytes, judge_segments, units};
 use tapeline::stitch::{Cut, CutAt, Uncut, trim};
 use tapeline::time::MediaSpan;
-use tapeline::ts::{PACKET_LEN, Packet, Pid, StreamKind, first_map};
+use tapeline::ts::{PACKET_LEN, Packet, Pid, SegmentMap, StreamKind};
 
 /// The PES packets of each PID, whose declared lengths are right.
 fn sound_units(bytes: &[u8]) -> BTreeMap<Pid, Vec<Unit>> {
@@ -38,7 +38,14 @@ fn stream(units: &[Unit]) -> Vec<u8> {
 
 /// The fixture's PID of that kind.
 fn pid_of(bytes: &[u8], wanted: fn(StreamKind) -> bool) -> Pid {
-    first_map(bytes).unwrap().streams.iter().find(|stream| wanted(stream.kind)).expect("a stream").pid
+    SegmentMap::of(bytes)
+        .unwrap()
+        .pmt
+        .streams
+        .iter()
+        .find(|stream| wanted(stream.kind))
+        .expect("a stream")
+        .pid
 }
 
 const fn is_video(kind: StreamKind) -> bool {

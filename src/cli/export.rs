@@ -1,15 +1,14 @@
 //! `tapeline export`: the whole recording as one file.
 
 use std::fs::{self, File};
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::place::{Missing, Named, Place, Subject};
-use super::terminal::{print, tell};
+use super::place::{Missing, Named, Subject};
+use super::terminal::{bar, print, progress, tell};
 use super::text::{length, size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{ExportOptions, Exported, GapTime, export, export_playlists};
@@ -22,9 +21,7 @@ use crate::store::Store;
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    pub place: Place,
-    #[command(flatten)]
-    subject: Subject,
+    pub subject: Subject,
     /// Which output, by its first playlist's name without .m3u8, where there are several
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
@@ -50,7 +47,7 @@ enum Gap {
 
 /// Exports, and tells.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let store = arguments.place.store()?;
+    let store = arguments.subject.place.store()?;
     let to_standard = arguments.out == Path::new("-");
     if !to_standard {
         check_name(&arguments.out)?;
@@ -59,16 +56,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         let message = format!("{} is there already; --force replaces it", arguments.out.display());
         return Err(Error::new(ErrorKind::Conflict, message));
     }
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
-    let progress = |done: usize, total: usize| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-    };
+    let bar = bar(true);
+    let progress = progress(&bar);
     let exported = if to_standard {
-        let mut standard = std::io::stdout();
-        let exported = write(&arguments, &store, &mut standard, &progress).await?;
-        standard.flush().map_err(|error| unwritable(Path::new("standard output"), error))?;
-        exported
+        write(&arguments, &store, &mut std::io::stdout(), &progress).await
     } else {
         let part = part_of(&arguments.out);
         let written = into_file(&arguments, &store, &part, &progress).await;
@@ -76,10 +67,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             // What is there of it is of no use; that it cannot be removed says nothing new.
             let _ = fs::remove_file(&part);
         }
-        written?
+        written
     };
     bar.finish_and_clear();
-    show(&arguments, &exported, to_standard);
+    show(&arguments, &exported?, to_standard);
     Ok(())
 }
 
@@ -142,7 +133,7 @@ fn unwritable(path: &Path, error: std::io::Error) -> Error {
 
 fn show(arguments: &Arguments, exported: &Exported, to_standard: bool) {
     let Exported { output, bytes, segments, duration_millis, gap_millis, notes } = exported;
-    if arguments.place.json && !to_standard {
+    if arguments.subject.place.json && !to_standard {
         print(json!({
             "event": "exported",
             "output": output,

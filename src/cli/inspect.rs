@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::terminal::print;
 use super::text::{Table, size};
 use crate::error::{Error, ErrorKind, Result};
+use crate::input::cannot_read;
 use crate::media::{AudioFormat, VideoFormat};
 use crate::playlist::{ParseErrorKind, Playlist, PlaylistType, check, parse};
 use crate::stitch::PLAYLIST_LIMIT;
@@ -41,7 +42,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut input: Box<dyn Read> = if arguments.file == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
-        Box::new(std::fs::File::open(&arguments.file).map_err(|error| unreadable(&name, error))?)
+        Box::new(std::fs::File::open(&arguments.file).map_err(|error| cannot_read(&name, error))?)
     };
     let first = chunk(&mut input, &name)?;
     let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&first).trim_ascii_start();
@@ -54,20 +55,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn unreadable(name: &str, error: std::io::Error) -> Error {
-    let kind = match error.kind() {
-        std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::IsADirectory => ErrorKind::InvalidInput,
-        _ => ErrorKind::Unavailable,
-    };
-    Error::new(kind, format!("cannot read {name}")).with_source(error)
-}
-
 /// The next bytes; none at the end.
 fn chunk(input: &mut impl Read, name: &str) -> Result<Bytes> {
     let mut bytes = Vec::with_capacity(CHUNK);
     let read = input.by_ref().take(CHUNK as u64).read_to_end(&mut bytes);
-    read.map_err(|error| unreadable(name, error))?;
+    read.map_err(|error| cannot_read(name, error))?;
     Ok(Bytes::from(bytes))
 }
 

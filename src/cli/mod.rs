@@ -58,11 +58,15 @@ impl Verb {
                 (arguments.recording.place.json, runtime.block_on(status::run(arguments)))
             }
             Self::Stop(arguments) => (arguments.recording.place.json, runtime.block_on(stop::run(arguments))),
-            Self::Stitch(arguments) => (arguments.place.json, runtime.block_on(stitch::run(arguments))),
-            Self::Verify(arguments) => {
-                return (arguments.place.json, runtime.block_on(verify::run(arguments)));
+            Self::Stitch(arguments) => {
+                (arguments.subject.place.json, runtime.block_on(stitch::run(arguments)))
             }
-            Self::Export(arguments) => (arguments.place.json, runtime.block_on(export::run(arguments))),
+            Self::Verify(arguments) => {
+                return (arguments.subject.place.json, runtime.block_on(verify::run(arguments)));
+            }
+            Self::Export(arguments) => {
+                (arguments.subject.place.json, runtime.block_on(export::run(arguments)))
+            }
             Self::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
             Self::Salvage(arguments) => (arguments.json, runtime.block_on(salvage::run(arguments))),
             Self::Doctor(arguments) => (arguments.place.json, runtime.block_on(doctor::run(arguments))),

@@ -85,9 +85,11 @@ impl RecordingPlace {
     }
 }
 
-/// A recording, or playlists that are taken for one.
+/// A recording of a store, or playlists that are taken for one.
 #[derive(Debug, Args)]
 pub struct Subject {
+    #[command(flatten)]
+    pub place: Place,
     /// Recording id
     #[arg(long, conflicts_with = "playlist")]
     pub sid: Option<String>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::place::{Missing, Named, Place, Subject};
+use super::place::{Missing, Named, Subject};
 use super::terminal::{print, tell};
 use super::text::{Table, length};
 use crate::clock::SystemClock;
@@ -27,9 +27,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    pub place: Place,
-    #[command(flatten)]
-    subject: Subject,
+    pub subject: Subject,
     /// Write the playlist to a file, or - for standard output, and nothing to the store; no segment is trimmed then. With
     /// several outputs it is a folder. URIs stay relative to the recording's folder
     #[arg(long, value_name = "FILE")]
@@ -73,14 +71,14 @@ enum Gap {
 
 /// Stitches, writes, reports.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let store = arguments.place.store()?;
+    let store = arguments.subject.place.store()?;
     let Some(named) = arguments.subject.named()? else {
-        return list(&store, arguments.place.json).await;
+        return list(&store, arguments.subject.place.json).await;
     };
     let options = options(&arguments)?;
     let stitched = match named {
         Named::Recording(sid) if arguments.follow => {
-            return keep_up(&store, &sid, &options, arguments.place.json).await;
+            return keep_up(&store, &sid, &options, arguments.subject.place.json).await;
         }
         Named::Recording(sid) => stitch(&store, &sid, &options).await?,
         Named::Playlists(keys) => stitch_playlists(&store, keys, &options).await?,
@@ -201,7 +199,7 @@ fn write_file(path: &Path, text: &str) -> Result<()> {
 /// Tells what was done: on standard output, unless the playlist or the report goes there.
 fn show(arguments: &Arguments, stitched: &Stitched, written: &[(String, Outcome)]) -> Result<()> {
     let report = stitched.report();
-    let as_json = arguments.place.json;
+    let as_json = arguments.subject.place.json;
     let is_standard = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
     match &arguments.report {
         Some(path) if !is_standard(&arguments.report) => {

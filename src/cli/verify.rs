@@ -1,15 +1,13 @@
 //! `tapeline verify`: whether what is stored of a recording is what was recorded, and plays.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Args;
-use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::exit;
-use super::place::{Named, Place, Subject};
-use super::terminal::print;
+use super::place::{Named, Subject};
+use super::terminal::{bar, print, progress};
 use crate::error::Result;
 use crate::severity::Severity;
 use crate::verify::{Depth, Finding, Verified, VerifyOptions, verify, verify_playlists};
@@ -21,9 +19,7 @@ use crate::verify::{Depth, Finding, Verified, VerifyOptions, verify, verify_play
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    pub place: Place,
-    #[command(flatten)]
-    subject: Subject,
+    pub subject: Subject,
     /// Read every segment, not only some and those beside joins
     #[arg(long)]
     deep: bool,
@@ -31,24 +27,20 @@ pub struct Arguments {
 
 /// Verifies, tells, and gives the exit code that the worst finding has.
 pub async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let store = arguments.place.store()?;
+    let store = arguments.subject.place.store()?;
     let options = VerifyOptions {
         cname: arguments.subject.cname()?,
         depth: if arguments.deep { Depth::Deep } else { Depth::Sample },
     };
-    let shown = std::io::stderr().is_terminal() && !arguments.place.json;
-    let bar = if shown { ProgressBar::new(0) } else { ProgressBar::hidden() };
-    let progress = |done: usize, total: usize| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-    };
+    let bar = bar(!arguments.subject.place.json);
+    let progress = progress(&bar);
     let verified = match arguments.subject.required()? {
         Named::Recording(sid) => verify(&store, &sid, &options, &progress).await,
         Named::Playlists(keys) => verify_playlists(&store, keys, &options, &progress).await,
     };
     bar.finish_and_clear();
     let verified = verified?;
-    show(&verified, arguments.place.json);
+    show(&verified, arguments.subject.place.json);
     Ok(match verified.findings.worst() {
         Some(Severity::Error) => ExitCode::from(exit::DAMAGED),
         Some(Severity::Warning) => ExitCode::from(exit::FLAWED),

@@ -161,15 +161,21 @@ async fn write(
                     format!("cannot export {key}: it is no transport stream with packets of 188 bytes");
                 Error::new(ErrorKind::Malformed, message)
             }
-            JoinError::Write(error) => {
-                let what = format!("cannot write the export, behind {} bytes", exported.bytes);
-                Error::new(ErrorKind::Unavailable, what).with_source(error)
-            }
+            JoinError::Write(error) => unwritable(exported.bytes)(error),
         })?;
         exported.segments += 1;
         progress(exported.segments, total);
     }
+    to.flush().map_err(unwritable(exported.bytes))?;
     Ok(exported)
+}
+
+/// Why no more was written than so many bytes.
+fn unwritable(bytes: u64) -> impl Fn(std::io::Error) -> Error {
+    move |error| {
+        let what = format!("cannot write the export, behind {bytes} bytes");
+        Error::new(ErrorKind::Unavailable, what).with_source(error)
+    }
 }
 
 fn choose(mut outputs: Vec<StitchedOutput>, wanted: Option<&str>) -> Result<StitchedOutput> {

@@ -14,7 +14,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::part::Part;
 use crate::time::{MediaSpan, Pts33};
-use crate::ts::{PACKET_LEN, Packet, ParsedPes, PesHeader, Pid, SYNC_BYTE, crc32, first_map};
+use crate::ts::{
+    PACKET_LEN, Packet, ParsedPes, PesHeader, Pid, SYNC_BYTE, SegmentMap, crc32, timestamp_bytes,
+};
 
 /// After a join the clock goes on by at least so much.
 const CLOCK_STEP: MediaSpan = MediaSpan::from_millis(1);
@@ -80,9 +82,9 @@ impl Default for TsJoiner {
 struct Streams(Box<[bool]>);
 
 impl Streams {
-    fn of(bytes: &Bytes) -> Self {
+    fn of(map: Option<&SegmentMap>) -> Self {
         let mut known = vec![false; Pid::COUNT].into_boxed_slice();
-        for stream in first_map(bytes).into_iter().flat_map(|map| map.streams) {
+        for stream in map.into_iter().flat_map(|map| &map.pmt.streams) {
             if let Some(known) = known.get_mut(stream.pid.index()) {
                 *known = true;
             }
@@ -95,11 +97,29 @@ impl Streams {
     }
 }
 
-/// What a part's time stamps begin with.
+/// What a part's time stamps begin with: the first decoding time of each stream, and the first clock.
 #[derive(Debug, Default)]
 struct Begin {
     streams: BTreeMap<Pid, Pts33>,
     clock: Option<Pts33>,
+}
+
+impl Begin {
+    fn of(bytes: &Bytes, streams: &Streams) -> Self {
+        let mut begin = Self::default();
+        for packet in packets(bytes) {
+            begin.clock = begin.clock.or(packet.pcr());
+            let pid = packet.pid();
+            let wanted = packet.unit_start() && streams.has(pid) && !begin.streams.contains_key(&pid);
+            if wanted
+                && let ParsedPes::Header(header) = PesHeader::parse(packet.payload())
+                && let Some(dts) = header.dts.or(header.pts)
+            {
+                begin.streams.insert(pid, dts);
+            }
+        }
+        begin
+    }
 }
 
 impl TsJoiner {
@@ -120,13 +140,14 @@ impl TsJoiner {
         if bytes.first() != Some(&SYNC_BYTE) {
             return Err(JoinError::NoStream);
         }
+        let map = SegmentMap::of(&bytes);
+        let streams = Streams::of(map.as_ref());
         if self.began && !continues {
-            self.offset = self.offset_of(&begin_of(&bytes), gap);
+            self.offset = self.offset_of(&Begin::of(&bytes, &streams), gap);
         }
         self.began = true;
         self.counters.iter_mut().for_each(|counter| counter.shift = None);
-        let streams = Streams::of(&bytes);
-        let version = self.version_of(&bytes);
+        let version = map.and_then(|map| Some((map.pid, self.version_of(map.section)?)));
         if self.fits(&bytes, version) {
             for piece in bytes.chunks(PIECE) {
                 self.follow(piece, &streams);
@@ -164,21 +185,24 @@ impl TsJoiner {
     }
 
     /// Whether nothing of the part needs to be changed.
-    fn fits(&self, bytes: &Bytes, version: Option<u8>) -> bool {
+    fn fits(&self, bytes: &Bytes, version: Option<(Pid, u8)>) -> bool {
         if self.offset != MediaSpan::ZERO || version.is_some() {
             return false;
         }
+        let mut awaited = self.counters.iter().filter(|counter| counter.last.is_some()).count();
         let mut seen: Vec<Pid> = Vec::new();
         for packet in packets(bytes).filter(|packet| packet.has_payload()) {
-            let pid = packet.pid();
-            if pid == Pid::NULL || seen.contains(&pid) {
-                continue;
+            if awaited == 0 {
+                break;
             }
+            let pid = packet.pid();
             let last = self.counters.get(pid.index()).and_then(|counter| counter.last);
-            if last.is_some_and(|last| (last + 1) & 0x0f != packet.continuity_counter()) {
+            let Some(last) = last.filter(|_| !seen.contains(&pid)) else { continue };
+            if (last + 1) & 0x0f != packet.continuity_counter() {
                 return false;
             }
             seen.push(pid);
+            awaited -= 1;
         }
         true
     }
@@ -187,7 +211,8 @@ impl TsJoiner {
     fn follow(&mut self, bytes: &[u8], streams: &Streams) {
         for packet in packets(bytes) {
             let pid = packet.pid();
-            if let Some(known) = self.counters.get_mut(pid.index()).filter(|_| packet.has_payload()) {
+            let counts = packet.has_payload() && pid != Pid::NULL;
+            if let Some(known) = self.counters.get_mut(pid.index()).filter(|_| counts) {
                 known.last = Some(packet.continuity_counter());
             }
             self.clock = packet.pcr().or(self.clock);
@@ -215,10 +240,9 @@ impl TsJoiner {
         &mut self,
         bytes: &mut BytesMut,
         streams: &Streams,
-        version: Option<u8>,
+        version: Option<(Pid, u8)>,
         sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let map_pid = first_map_pid(bytes);
         // Headers that go on in the next packet of their PID, which are few.
         let mut headers: BTreeMap<Pid, Places> = BTreeMap::new();
         let mut section = Places::default();
@@ -226,10 +250,9 @@ impl TsJoiner {
         for at in (0..bytes.len()).step_by(PACKET_LEN) {
             let Some(packet) = Packet::at(bytes, at) else { break };
             let (pid, starts, payload) = (packet.pid(), packet.unit_start(), packet.payload().len());
-            let (counts, read, scrambled) =
-                (packet.has_payload(), packet.continuity_counter(), packet.scrambled());
-            let end = at + PACKET_LEN;
-            if let Some(known) = self.counters.get_mut(pid.index()).filter(|_| counts && pid != Pid::NULL) {
+            let (read, scrambled) = (packet.continuity_counter(), packet.scrambled());
+            let (counts, end) = (packet.has_payload() && pid != Pid::NULL, at + PACKET_LEN);
+            if let Some(known) = self.counters.get_mut(pid.index()).filter(|_| counts) {
                 let next = known.last.map_or(read, |last| (last + 1) & 0x0f);
                 let shift = *known.shift.get_or_insert(next.wrapping_sub(read) & 0x0f);
                 let written = read.wrapping_add(shift) & 0x0f;
@@ -238,7 +261,7 @@ impl TsJoiner {
             }
             self.move_clock(bytes, at);
             let readable = payload > 0 && !scrambled;
-            if let Some(version) = version.filter(|_| readable && Some(pid) == map_pid) {
+            if let Some((_, version)) = version.filter(|(map, _)| readable && *map == pid) {
                 section.add(starts, end - payload..end);
                 new_version(bytes, &mut section, version);
             }
@@ -293,11 +316,10 @@ impl TsJoiner {
     }
 
     /// The version that the part's map is to have, where that is another than it has.
-    fn version_of(&mut self, bytes: &Bytes) -> Option<u8> {
-        let section = map_section(bytes)?;
+    fn version_of(&mut self, section: Vec<u8>) -> Option<u8> {
         let own = section.get(5)? >> 1 & 0x1f;
-        let mut content = section.clone();
-        content.truncate(section.len().saturating_sub(4));
+        let mut content = section;
+        content.truncate(content.len().saturating_sub(4));
         *content.get_mut(5)? &= 0xc1;
         let version = match &self.map {
             None => own,
@@ -324,52 +346,6 @@ fn set(bytes: &mut BytesMut, at: usize, change: impl FnOnce(u8) -> u8) {
     if let Some(byte) = bytes.get_mut(at) {
         *byte = change(*byte);
     }
-}
-
-/// The first decoding time of each stream, and the first clock.
-fn begin_of(bytes: &Bytes) -> Begin {
-    let mut begin = Begin::default();
-    let Some(map) = first_map(bytes) else { return begin };
-    for packet in packets(bytes) {
-        begin.clock = begin.clock.or(packet.pcr());
-        let pid = packet.pid();
-        let wanted = packet.unit_start() && !begin.streams.contains_key(&pid);
-        if wanted
-            && map.streams.iter().any(|stream| stream.pid == pid)
-            && let ParsedPes::Header(header) = PesHeader::parse(packet.payload())
-            && let Some(dts) = header.dts.or(header.pts)
-        {
-            begin.streams.insert(pid, dts);
-        }
-    }
-    begin
-}
-
-/// The PID of the first map.
-fn first_map_pid(bytes: &[u8]) -> Option<Pid> {
-    let mut packets = packets(bytes).filter(|packet| packet.pid() == Pid::PAT && packet.unit_start());
-    let payload = packets.next()?.payload();
-    // Behind pointer field and header: program number and PID, of which a segment has one.
-    let at = 1 + usize::from(*payload.first()?) + 8;
-    let &[_, _, high, low] = payload.get(at..)?.first_chunk()?;
-    Some(Pid::new(u16::from_be_bytes([high, low])))
-}
-
-/// The first map's section.
-fn map_section(bytes: &Bytes) -> Option<Vec<u8>> {
-    let pid = first_map_pid(bytes)?;
-    let mut places = Places::default();
-    for at in (0..bytes.len()).step_by(PACKET_LEN) {
-        let packet = Packet::at(bytes, at)?;
-        if packet.pid() == pid && packet.has_payload() {
-            let end = at + PACKET_LEN;
-            places.add(packet.unit_start(), end - packet.payload().len()..end);
-            if let Some(section) = places.section(bytes) {
-                return Some(section.into_iter().filter_map(|at| bytes.get(at).copied()).collect());
-            }
-        }
-    }
-    None
 }
 
 /// Where the bytes of something lie that goes over several packets.
@@ -445,23 +421,10 @@ fn move_stamps(bytes: &mut BytesMut, places: &Places, offset: MediaSpan) -> Move
     for (first, stamp, target) in [(9, header.pts, &mut moved.pts), (14, header.dts, &mut moved.dts)] {
         let Some(stamp) = stamp else { continue };
         let stamp = stamp + offset;
-        let bits = stamp.bits().to_be_bytes();
-        let [_, _, _, a, b, c, d, e] = bits;
-        // 3, 15 and 15 bits, each with a marker bit behind.
-        let number = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
-        let part = |shift: u32, mask: u64| u8::try_from(number >> shift & mask).unwrap_or(0);
-        let new = [
-            part(29, 0x0e) | 1,
-            part(22, 0xff),
-            part(14, 0xfe) | 1,
-            part(7, 0xff),
-            u8::try_from((number << 1) & 0xfe).unwrap_or(0) | 1,
-        ];
-        for (index, byte) in new.into_iter().enumerate() {
-            if let Some(at) = places.0.get(first + index).copied() {
-                // The first byte's high half says which stamps there are.
-                set(bytes, at, |old| if index == 0 { old & 0xf0 | byte } else { byte });
-            }
+        let places = places.0.get(first..first + 5).unwrap_or_default();
+        let old = places.first().and_then(|at| bytes.get(*at)).copied().unwrap_or(0);
+        for (at, new) in places.iter().zip(timestamp_bytes(old, stamp)) {
+            set(bytes, *at, |_| new);
         }
         *target = Some(stamp);
     }

@@ -19,5 +19,7 @@ mod source;
 mod tcp;
 mod udp;
 
+#[cfg(feature = "cli")]
+pub(crate) use open::cannot_read;
 pub use open::open;
 pub use source::{Chunk, Source};

@@ -193,7 +193,7 @@ impl<'a> Place<'a> {
 }
 
 /// Why an input could not be opened or read any further.
-pub(super) fn cannot_read(name: &str, error: io::Error) -> Error {
+pub(crate) fn cannot_read(name: &str, error: io::Error) -> Error {
     let (kind, advice) = match error.kind() {
         io::ErrorKind::NotFound => (ErrorKind::NotFound, "there is no such file; check the path"),
         io::ErrorKind::PermissionDenied => {

@@ -72,17 +72,29 @@ impl Committed<'_> {
     /// Reads the turn, and what is not as it should be.
     ///
     /// # Errors
-    /// Whatever reading gives; `Malformed` for a playlist that is none.
+    /// As [`list`](Self::list) and [`turn_of`](Self::turn_of).
     pub async fn turn(&self, store: &Store) -> Result<(Turn, Vec<ListFault>)> {
+        let text = self.list(store).await?.unwrap_or_default();
+        self.turn_of(&text, store).await
+    }
+
+    /// The text of the stored playlist, if there is one.
+    ///
+    /// # Errors
+    /// Whatever reading gives.
+    pub async fn list(&self, store: &Store) -> Result<Option<Bytes>> {
+        store.find(&key(self.prefix, &self.output.playlist), PLAYLIST_LIMIT).await
+    }
+
+    /// The turn whose stored playlist has that text; none is read as an empty one.
+    ///
+    /// # Errors
+    /// Whatever reading older versions gives; `Malformed` for a playlist that is none.
+    pub async fn turn_of(&self, text: &[u8], store: &Store) -> Result<(Turn, Vec<ListFault>)> {
         let Self { prefix, generation, standing, output, .. } = self;
         let name = self.name()?;
         let list = key(prefix, &output.playlist);
-        let text = match store.get(&list, PLAYLIST_LIMIT).await {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => Bytes::new(),
-            Err(error) => return Err(error),
-        };
-        let (seen, length) = first_entries(&text, output.tail_from);
+        let (seen, length) = first_entries(text, output.tail_from);
         let mut faults = Vec::new();
         let between = self.between(seen, &mut faults).await?;
         let folder = prefix.as_str();

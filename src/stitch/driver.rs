@@ -186,13 +186,9 @@ async fn make_cuts(store: &Store, to: &str, source: &Source, draft: &mut Draft) 
             draft.keep_whole(index, "only MPEG-TS segments can be trimmed".to_owned());
             continue;
         };
-        let body = match store.get(&original.key, SEGMENT_LIMIT).await {
-            Ok(body) => body,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                draft.keep_whole(index, "it is not in the store".to_owned());
-                continue;
-            }
-            Err(error) => return Err(error),
+        let Some(body) = store.find(&original.key, SEGMENT_LIMIT).await? else {
+            draft.keep_whole(index, "it is not in the store".to_owned());
+            continue;
         };
         let at = match original.media {
             Some((start, _)) => CutAt::Time(Pts33::new((start + span).ticks().rem_euclid(1 << 33) as u64)),

@@ -121,13 +121,9 @@ pub(super) async fn add_unlisted(store: &Store, listing: &mut Listing, sources: 
         }
     }
     let read = found.into_iter().map(|found| async move {
-        let body = match store.get(&found.key, SEGMENT_LIMIT).await {
-            Ok(body) => body,
-            // Somebody removed it meanwhile.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        Ok::<_, Error>(Some((span(&body), found)))
+        // Unless somebody removed it meanwhile.
+        let body = store.find(&found.key, SEGMENT_LIMIT).await?;
+        Ok::<_, Error>(body.map(|body| (span(&body), found)))
     });
     let read: Vec<_> = futures_util::stream::iter(read).buffered(READS).try_collect().await?;
     for (times, found) in read.into_iter().flatten() {

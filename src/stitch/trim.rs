@@ -15,7 +15,7 @@ use super::frames::frame_starts;
 use crate::media::AudioCodec;
 use crate::time::{MediaSpan, Pts33};
 use crate::ts::{
-    ElementaryStream, PACKET_LEN, Packet, ParsedPes, PesHeader, Pid, SYNC_BYTE, StreamKind, first_map,
+    ElementaryStream, PACKET_LEN, Packet, ParsedPes, PesHeader, Pid, SYNC_BYTE, SegmentMap, StreamKind,
 };
 
 /// Where to cut.
@@ -88,7 +88,7 @@ pub fn trim(segment: &Bytes, at: CutAt) -> Result<Cut, Uncut> {
     if segment.chunks(PACKET_LEN).any(|packet| packet.first() != Some(&SYNC_BYTE)) {
         return Err(Uncut::NotPackets);
     }
-    let map = first_map(segment).ok_or(Uncut::NoMap)?;
+    let map = SegmentMap::of(segment).ok_or(Uncut::NoMap)?.pmt;
     let streams: Vec<Stream> = map.streams.iter().map(Stream::new).collect();
     let join = match at {
         CutAt::Time(join) => join,

@@ -103,6 +103,18 @@ impl Store {
         })
     }
 
+    /// The same; `None` if there is no such object.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), but `NotFound`.
+    pub async fn find(&self, key: &str, limit: u64) -> Result<Option<Bytes>> {
+        match self.get(key, limit).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads a part of an object; less than asked for where the object ends in it.
     ///
     /// # Errors

@@ -66,6 +66,16 @@ fn timestamp(bytes: &[u8]) -> Option<Pts33> {
     Some(Pts33::new(high | middle | low))
 }
 
+/// A stamp's five bytes. `first`: the byte that was there, whose high half says which stamps the header has.
+pub(crate) fn timestamp_bytes(first: u8, stamp: Pts33) -> [u8; 5] {
+    let bits = stamp.bits();
+    let high = u8::try_from(bits >> 30 & 0x07).unwrap_or(0);
+    let with_marker =
+        |shift: u32| (u16::try_from(bits >> shift & 0x7fff).unwrap_or(0) << 1 | 1).to_be_bytes();
+    let ([b, c], [d, e]) = (with_marker(15), with_marker(0));
+    [first & 0xf0 | high << 1 | 1, b, c, d, e]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,5 +105,15 @@ mod tests {
     fn a_declared_length_counts_from_the_start_code() {
         let ParsedPes::Header(header) = PesHeader::parse(&[0, 0, 1, 0xbe, 1, 0]) else { panic!("a header") };
         assert_eq!(header.total_len, Some(262));
+    }
+
+    #[test]
+    fn a_stamp_is_written_as_it_is_read() {
+        for bits in [0, 1, 0x7fff, 0x8000, 1 << 30, (1 << 33) - 1, 0x1_2345_6789] {
+            let bytes = timestamp_bytes(0x31, Pts33::new(bits));
+            assert_eq!(timestamp(&bytes), Some(Pts33::new(bits)), "{bits:x}");
+            assert_eq!((bytes[0] & 0xf1, bytes[2] & 1, bytes[4] & 1), (0x31, 1, 1));
+        }
+        assert_eq!(timestamp_bytes(0x3f, Pts33::new((1 << 33) - 1)), BOTH[9..14]);
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
 use super::driver::Run;
 use super::finding::Check;
 use crate::checksum::Crc64;
@@ -12,7 +10,7 @@ use crate::error::{ErrorKind, Result};
 use crate::ids::Sid;
 use crate::naming::{ObjectName, key};
 use crate::playlist::{Playlist, parse};
-use crate::stitch::{Known, ListFault, PLAYLIST_LIMIT, Standing};
+use crate::stitch::{Known, ListFault, Standing};
 
 /// What was committed, or salvaged, of each segment that documents tell of.
 #[derive(Debug, Default)]
@@ -73,22 +71,19 @@ impl Run<'_> {
     ) -> Result<()> {
         let list = key(&state.prefix, &output.playlist);
         self.promise(&list, state, output);
-        let text = match self.store.get(&list, PLAYLIST_LIMIT).await {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let (check, message) = match output.tail_from {
-                    0 => (Check::Unpublished, format!("its {} entries are in the tail", output.segments)),
-                    seen => (Check::ListMissing, format!("it was seen with {seen} entries, and is gone")),
-                };
-                self.findings.add(check, &list, message);
-                Bytes::new()
-            }
-            Err(error) => return Err(error),
-        };
         let register = recordings.register(sid);
-        match known.committed(&register, &state.prefix, output).turn(self.store).await {
+        let committed = known.committed(&register, &state.prefix, output);
+        let Some(text) = committed.list(self.store).await? else {
+            let (check, message) = match output.tail_from {
+                0 => (Check::Unpublished, format!("its {} entries are in the tail", output.segments)),
+                seen => (Check::ListMissing, format!("it was seen with {seen} entries, and is gone")),
+            };
+            self.findings.add(check, &list, message);
+            return Ok(());
+        };
+        match committed.turn_of(&text, self.store).await {
             Ok((_, faults)) => {
-                for fault in faults.iter().filter(|_| !text.is_empty()) {
+                for fault in &faults {
                     let check = match fault {
                         ListFault::Changed { .. } => Check::ListChanged,
                         ListFault::Lacks { .. } => Check::ListShort,

@@ -163,14 +163,9 @@ impl<'a> Run<'a> {
         for turn in &output.plan.turns {
             self.playlists += 1;
             let own = turn.standing != Standing::Unsealed;
-            if !own {
-                let text = self.store.get(&turn.playlist, PLAYLIST_LIMIT).await;
-                match text {
-                    Ok(text) => self.rules(&turn.playlist, &text),
-                    // A turn of which only segments are left.
-                    Err(error) if error.kind() == ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
-                }
+            // There is none where only segments are left of a turn.
+            if !own && let Some(text) = self.store.find(&turn.playlist, PLAYLIST_LIMIT).await? {
+                self.rules(&turn.playlist, &text);
             }
             let name = turn.playlist.rsplit('/').next().unwrap_or_default();
             let base = name.strip_suffix(".m3u8").filter(|_| own);
@@ -243,18 +238,17 @@ impl<'a> Run<'a> {
             if is_elsewhere(&piece.key) || !piece.key.ends_with(".ts") {
                 return (id, piece, None);
             }
-            (id, piece, Some(store.get(&piece.key, SEGMENT_LIMIT).await))
+            (id, piece, Some(store.find(&piece.key, SEGMENT_LIMIT).await))
         });
         let mut reads = futures_util::stream::iter(reads).buffered(READS);
         let mut before: Option<(PieceId, Read)> = None;
         while let Some((id, piece, body)) = reads.next().await {
-            let body: Bytes = match body {
-                Some(Ok(body)) => body,
-                Some(Err(error)) if error.kind() == ErrorKind::NotFound => {
+            let body: Bytes = match body.transpose()? {
+                Some(Some(body)) => body,
+                Some(None) => {
                     self.findings.add(Check::SegmentMissing, &piece.key, "it is gone since it was listed");
                     continue;
                 }
-                Some(Err(error)) => return Err(error),
                 None => {
                     let message = "only MPEG-TS in this store is looked into";
                     self.findings.add(Check::Unchecked, &piece.key, message);
@@ -281,11 +275,7 @@ impl<'a> Run<'a> {
 
     /// A stitched playlist that somebody stored.
     async fn stitched(&mut self, output: &StitchedOutput) -> Result<()> {
-        let text = match self.store.get(&output.key, PLAYLIST_LIMIT).await {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
+        let Some(text) = self.store.find(&output.key, PLAYLIST_LIMIT).await? else { return Ok(()) };
         self.rules(&output.key, &text);
         if text != output.playlist.as_bytes() {
             let message = "it is not what stitching makes now: stitch again if the recording went on since";

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use tapeline::ts::{PACKET_LEN, Packet, ParsedPes, PesHeader, Pid, first_map};
+use tapeline::ts::{PACKET_LEN, Packet, ParsedPes, PesHeader, Pid, SegmentMap};
 
 /// One PES packet: its header, and its elementary stream's bytes.
 pub type Unit = (PesHeader, Vec<u8>);
 
 /// Those of each PID of the program. Panics where one is not what its header says.
 pub fn units(bytes: &[u8]) -> BTreeMap<Pid, Vec<Unit>> {
-    let map = first_map(bytes).expect("a map");
+    let map = SegmentMap::of(bytes).expect("a map").pmt;
     let mut open: BTreeMap<Pid, Vec<Vec<u8>>> = BTreeMap::new();
     for at in (0..bytes.len()).step_by(PACKET_LEN) {
         let packet = Packet::at(bytes, at).expect("a packet");

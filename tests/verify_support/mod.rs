@@ -1,5 +1,7 @@
 //! A good recording as a map from keys to bytes, and hands to damage it with.
 
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
