@@ -128,6 +128,8 @@ fn a_part_keeps_its_times_to_each_other_and_follows_at_once() {
     // 24 s of pictures, and the sound that reaches a little further.
     let by = *moved.first().unwrap();
     assert!((24 * 90_000..24 * 90_000 + 45_000).contains(&by), "{by}");
+    let sound = TsSurvey::of(&segment).streams[1].length().unwrap().ticks();
+    assert!(sound > 24 * 90_000 && by >= sound, "the sound that is over begins again: {by} of {sound}");
     let all = Bytes::from([&first[..], &second].concat());
     assert_eq!(TsSurvey::of(&all).faults, []);
 }

@@ -273,6 +273,18 @@ fn damages() -> Vec<Damage> {
             codes: &["segments-total", "ts-continuity"],
         },
         Damage {
+            what: "another packet with the counter of the one before, as when fifteen are missing",
+            plant: |bucket| {
+                in_middle(bucket, |packets| {
+                    let at = nth(packets, VIDEO, false, 1);
+                    let mut other = packets[at];
+                    other[100] ^= 1;
+                    packets.insert(at + 1, other);
+                });
+            },
+            codes: &["segments-total", "ts-continuity"],
+        },
+        Damage {
             what: "no program association table",
             plant: |bucket| in_middle(bucket, |packets| packets.retain(|packet| pid(packet) != 0)),
             codes: &["segments-total", "ts-pat-missing"],
