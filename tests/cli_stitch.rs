@@ -29,22 +29,35 @@ fn date(millis: i64) -> WallTime {
     WallTime::parse_rfc3339(BEGIN).unwrap().plus(MediaSpan::from_millis(millis))
 }
 
+/// What is left of a worker that was killed, beside what it committed. How much that is depends on the moment.
+#[derive(Clone, Copy, PartialEq)]
+enum Left {
+    Nothing,
+    Spool,
+}
+
 /// Records a fixture of 24 s once for each turn, with segments of 2 s and 4 s.
-fn record(place: &Place, turns: &[Turn]) {
+fn record(place: &Place, turns: &[Turn], left: Left) {
     let media = fixture_bytes("h264_aac");
     for (number, (begin, killed_at)) in turns.iter().enumerate() {
         wait_out_the_last_claim(place);
-        let segment = if number % 2 == 0 { "4s" } else { "2s" };
+        let seconds = if number % 2 == 0 { 4 } else { 2 };
+        let segment = format!("{seconds}s");
         let start = date(*begin).to_string();
         let resume: &[&str] = if number == 0 { &[] } else { &["--resume"] };
-        let arguments = ["--segment", segment, "--start-time", &start];
+        let arguments = ["--segment", &segment, "--start-time", &start];
         let mut running = place.record("-").args(arguments).args(resume).stdin(Stdio::piped()).start();
         match killed_at {
             Some(committed) => {
-                running.try_write(&media);
+                // A second more than these segments need, so that it has no more of them however late the kill comes.
+                let given = media.len() * (usize::try_from(*committed).unwrap() * seconds + 1) / 24;
+                running.write(&media[..given]);
                 running.wait_committed(*committed);
                 running.kill();
                 assert_eq!(running.wait().code, None);
+                if left == Left::Nothing {
+                    std::fs::remove_dir_all(place.spool()).unwrap();
+                }
             }
             None => {
                 let mut stdin = running.take_stdin();
@@ -161,7 +174,7 @@ fn one_to_three_failovers_become_one_list_of_every_picture_once() {
     ];
     for turns in cases {
         let place = Place::folder();
-        record(&place, turns);
+        record(&place, turns, Left::Nothing);
         let before = place.objects();
         let report = stitch(&place, &[]);
         assert_eq!(report["turns"].as_array().unwrap().len(), turns.len());
@@ -187,7 +200,7 @@ fn a_browser_plays_over_every_join_to_the_end() {
         return skip("hls.js; .ci/install play installs it");
     }
     let place = Place::folder();
-    record(&place, &[(0, Some(5)), (14_280, Some(6)), (60_000, None)]);
+    record(&place, &[(0, Some(5)), (14_280, Some(6)), (60_000, None)], Left::Nothing);
     for mode in ["collapse", "tag"] {
         let report = stitch(&place, &["--gap", mode]);
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/play.mjs");
@@ -216,7 +229,7 @@ fn a_browser_plays_over_every_join_to_the_end() {
 #[test]
 fn without_an_id_it_lists_what_could_be_stitched_and_writes_nothing() {
     let place = Place::folder();
-    record(&place, &[(0, Some(2)), (30_000, None)]);
+    record(&place, &[(0, Some(2)), (30_000, None)], Left::Nothing);
     let before = place.objects();
     let said = place.run("stitch", ["--json"]);
     let found = said.object();
@@ -264,14 +277,14 @@ fn what_is_not_there_is_said() {
 #[test]
 fn what_was_salvaged_fills_the_gap_that_its_worker_left() {
     let place = Place::folder();
-    record(&place, &[(0, Some(2)), (40_000, None)]);
+    record(&place, &[(0, Some(2)), (40_000, None)], Left::Spool);
     // The second worker may have done it already.
     let spool = root(&place).join(".tapeline/spool");
     let said = Said::by("salvage", "--spool", [spool]);
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
     let after = stitch(&place, &[]);
     let number = |report: &Value, name: &str| report[name].as_i64().unwrap();
-    // The worker had taken all 24 s in, and the last segment was still open.
+    // The worker had taken more in, of which the last was still open.
     let sealed = stitch(&place, &["--sealed-only", "--out", "/dev/null"]);
     assert!(number(&sealed, "covered_millis") < number(&after, "covered_millis"), "{sealed} {after}");
     let decisions = after["decisions"].as_array().unwrap();
@@ -299,7 +312,7 @@ fn one_address_plays_from_before_a_failover_to_after_it() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
     };
     let (versions, said) = std::thread::scope(|scope| {
-        let recording = scope.spawn(|| record(&place, &turns));
+        let recording = scope.spawn(|| record(&place, &turns, Left::Nothing));
         until("a recording", || control(&place).filter(|state| !state.outputs.is_empty()));
         // Two that follow at once, of which one goes away and comes again.
         let (first, mut second) = (follower(), follower());
@@ -358,7 +371,7 @@ fn versions_end(path: &Path) -> bool {
 #[test]
 fn a_bucket_is_stitched_and_anyone_plays_it_by_signed_urls() {
     let Some(place) = Place::bucket() else { return };
-    record(&place, &[(0, Some(5)), (14_280, None)]);
+    record(&place, &[(0, Some(5)), (14_280, None)], Left::Nothing);
     let report = stitch(&place, &[]);
     assert_eq!(report["overlaps"].as_array().unwrap().len(), 1);
     let first = text(&place);
