@@ -1,8 +1,7 @@
-//! `tapeline export`: the whole recording as one file.
+//! `tapeline export`: the whole recording as one file, or for HLS.
 
-use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -11,13 +10,13 @@ use super::place::{Missing, Named, Subject};
 use super::terminal::{bar, print, progress, tell};
 use super::text::{length, size};
 use crate::error::{Error, ErrorKind, Result};
-use crate::export::{ExportOptions, Exported, GapTime, export, export_playlists};
-use crate::stitch::Progress;
-use crate::store::Store;
+use crate::export::{ExportFormat, ExportOptions, Exported, GapTime, Target, export, export_playlists};
+use crate::store::{Store, StoreOptions, split_scheme};
 
-/// Write a whole recording as one transport stream
+/// Write a whole recording as one file, or as fragmented MP4 for HLS
 ///
-/// Nothing is encoded: time stamps and counters run on over the joins.
+/// Nothing is encoded: time stamps and counters run on over the joins. The name says what is made: FILE.ts takes every codec;
+/// FILE.mp4, and FOLDER/ for HLS, take H.264, H.265, AAC and Opus.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -25,10 +24,11 @@ pub struct Arguments {
     /// Which output, by its first playlist's name without .m3u8, where there are several
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
-    /// The file, whose name ends in .ts, or - for standard output. It has its name once it is whole; before that .part is behind it
+    /// A file ending in .ts or .mp4, a folder ending in /, either of them also as a URL (s3://bucket/file.mp4), or - for a transport
+    /// stream on standard output. A file has its name once it is whole; an upload that was cut off goes on when it is tried again
     #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// Replace a file that is there
+    out: String,
+    /// Replace what is there
     #[arg(long)]
     force: bool,
     /// What becomes of time that nothing covers: it is left out, or kept in the time stamps
@@ -48,90 +48,62 @@ enum Gap {
 /// Exports, and tells.
 pub async fn run(arguments: Arguments) -> Result<()> {
     let store = arguments.subject.place.store()?;
-    let to_standard = arguments.out == Path::new("-");
-    if !to_standard {
-        check_name(&arguments.out)?;
-    }
-    if !to_standard && !arguments.force && arguments.out.exists() {
-        let message = format!("{} is there already; --force replaces it", arguments.out.display());
-        return Err(Error::new(ErrorKind::Conflict, message));
-    }
-    let bar = bar(true);
-    let progress = progress(&bar);
-    let exported = if to_standard {
-        write(&arguments, &store, &mut std::io::stdout(), &progress).await
-    } else {
-        let part = part_of(&arguments.out);
-        let written = into_file(&arguments, &store, &part, &progress).await;
-        if written.is_err() {
-            // What is there of it is of no use; that it cannot be removed says nothing new.
-            let _ = fs::remove_file(&part);
-        }
-        written
-    };
-    bar.finish_and_clear();
-    show(&arguments, &exported?, to_standard);
-    Ok(())
-}
-
-async fn into_file(
-    arguments: &Arguments,
-    store: &Store,
-    part: &Path,
-    progress: Progress<'_>,
-) -> Result<Exported> {
-    let mut file = File::create(part).map_err(|error| unwritable(part, error))?;
-    let exported = write(arguments, store, &mut file, progress).await?;
-    file.sync_all().map_err(|error| unwritable(part, error))?;
-    fs::rename(part, &arguments.out).map_err(|error| unwritable(&arguments.out, error))?;
-    Ok(exported)
-}
-
-async fn write(
-    arguments: &Arguments,
-    store: &Store,
-    to: &mut (dyn Write + Send),
-    progress: Progress<'_>,
-) -> Result<Exported> {
+    let mut standard = std::io::stdout();
+    let (format, to) = target(&arguments, &mut standard)?;
     let options = ExportOptions {
+        format,
         cname: arguments.subject.cname()?,
         output: arguments.output.clone(),
         gap: if arguments.gap == Gap::Keep { GapTime::Keep } else { GapTime::Collapse },
         missing: arguments.missing.into(),
+        replace: arguments.force,
     };
-    match arguments.subject.required()? {
-        Named::Recording(sid) => export(store, &sid, &options, to, progress).await,
-        Named::Playlists(keys) => export_playlists(store, keys, &options, to, progress).await,
-    }
-}
-
-fn check_name(out: &Path) -> Result<()> {
-    if out.extension().is_some_and(|extension| extension == "ts") {
-        return Ok(());
-    }
-    let message = format!(
-        "{} does not end in .ts, and a transport stream is what can be exported; \
-         ffmpeg -i FILE.ts -c copy makes other containers of it",
-        out.display()
-    );
-    Err(Error::new(ErrorKind::InvalidInput, message))
-}
-
-fn part_of(out: &Path) -> PathBuf {
-    let mut name = out.as_os_str().to_owned();
-    name.push(".part");
-    PathBuf::from(name)
-}
-
-fn unwritable(path: &Path, error: std::io::Error) -> Error {
-    let kind = match error.kind() {
-        std::io::ErrorKind::StorageFull => ErrorKind::Unavailable,
-        _ => ErrorKind::InvalidInput,
+    let bar = bar(true);
+    let progress = progress(&bar);
+    let exported = match arguments.subject.required()? {
+        Named::Recording(sid) => export(&store, &sid, &options, to, &progress).await,
+        Named::Playlists(keys) => export_playlists(&store, keys, &options, to, &progress).await,
     };
-    Error::new(kind, format!("cannot write {}", path.display())).with_source(error)
+    bar.finish_and_clear();
+    show(&arguments, &exported?);
+    Ok(())
 }
 
-fn show(arguments: &Arguments, exported: &Exported, to_standard: bool) {
+/// What is to be made, and where it goes.
+fn target<'a>(arguments: &Arguments, standard: &'a mut (dyn Write + Send)) -> Result<(ExportFormat, Target<'a>)> {
+    let out = arguments.out.as_str();
+    if out == "-" {
+        return Ok((ExportFormat::TransportStream, Target::Stream(standard)));
+    }
+    let is_url = split_scheme(out).is_some();
+    let open = |store: &str| {
+        let endpoint = arguments.subject.place.endpoint();
+        Store::open_with(store, &StoreOptions { endpoint, ..StoreOptions::default() })
+    };
+    if out.ends_with('/') || !is_url && Path::new(out).is_dir() {
+        let (store, folder) = (open(out.trim_end_matches('/'))?, String::new());
+        return Ok((ExportFormat::Hls, Target::Folder { store, folder }));
+    }
+    let name = out.rsplit('/').next().unwrap_or(out);
+    let format = match Path::new(name).extension().and_then(|extension| extension.to_str()) {
+        Some("ts") => ExportFormat::TransportStream,
+        Some("mp4") => ExportFormat::Mp4,
+        _ => {
+            let message = format!(
+                "{out} does not say what to make: a name ends in .ts or .mp4, or in / for fragmented MP4 with a playlist"
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+    };
+    let to = match out.rsplit_once('/').filter(|_| is_url) {
+        Some((store, key)) => Target::Object { store: open(store)?, key: key.to_owned() },
+        None => Target::File(out.into()),
+    };
+    Ok((format, to))
+}
+
+fn show(arguments: &Arguments, exported: &Exported) {
+    let to_standard = arguments.out == "-";
     let Exported { output, bytes, segments, duration_millis, gap_millis, notes } = exported;
     if arguments.subject.place.json && !to_standard {
         print(json!({

@@ -50,6 +50,11 @@ pub struct RecordingPlace {
 }
 
 impl Place {
+    /// Where the store's server is, if that was said.
+    pub fn endpoint(&self) -> Option<String> {
+        self.server.endpoint.clone()
+    }
+
     /// Opens the store as it is: a folder that is missing is not made.
     ///
     /// # Errors

@@ -1,12 +1,19 @@
-//! Exporting: the whole recording as one file.
+//! Exporting: the whole recording as one transport stream or MP4 file, or as fragmented MP4 for HLS.
 //!
-//! In: what [`stitch`](mod@crate::stitch) decided to play. Out: one transport stream, without re-encoding. `part` is a segment on its
-//! way, `ts` makes one stream of them, the driver reads ahead and writes.
+//! In: what [`stitch`](mod@crate::stitch) decided to play. Out: the same media in another wrapping, without re-encoding. `part` is a
+//! segment on its way, `ts` makes one stream of them, `mp4` a file or fragments of that; the driver reads ahead and writes to a
+//! `target`: a file, an `object` in parts, or the folder of `hls`.
 
 mod driver;
+mod hls;
+mod mp4;
+mod object;
 mod part;
+mod target;
 mod ts;
 
-pub use driver::{ExportOptions, Exported, GapTime, export, export_playlists};
+pub use driver::{ExportFormat, ExportOptions, Exported, GapTime, export, export_playlists};
+pub use mp4::{Fragment, Fragments, Front, Mp4Error, Mp4File};
 pub use part::Part;
+pub use target::Target;
 pub use ts::{JoinError, TsJoiner};

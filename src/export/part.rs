@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::time::MediaSpan;
+use crate::time::{MediaSpan, WallTime};
 
 /// A segment, whole or as stitching trimmed it.
 #[derive(Debug, Clone)]
@@ -11,6 +11,8 @@ pub struct Part {
     pub key: String,
     /// Its bytes.
     pub bytes: Bytes,
+    /// Its date.
+    pub date: Option<WallTime>,
     /// Its time stamps follow those of the part before.
     pub continues: bool,
     /// Time that nothing covers between the part before and this one, to be kept in the output.

@@ -8,8 +8,7 @@
 //! Invariants: the same bytes give the same facts however they were split; each byte is searched once; no
 //! decision is made on a header that is still incomplete. Bytes that are no video never panic.
 
-use memchr::memchr;
-
+use super::nal::{START_CODE_LEN, start_code};
 use super::{VideoCodec, VideoFormat, h264, h265, mpeg2};
 
 /// Whether decoding may begin at an access unit.
@@ -143,22 +142,5 @@ impl AccessUnitProbe {
             VideoCodec::H265 => h265::read(unit, &mut self.headers),
             VideoCodec::Mpeg2 => mpeg2::read(unit, &mut self.headers),
         }
-    }
-}
-
-const START_CODE_LEN: usize = 3;
-
-/// Where the first `00 00 01` begins at or after `from`.
-///
-/// Looks for the 01: zeros come in long runs of stuffing, and a searcher for the three bytes would cost more
-/// to build than the usual search, which ends at byte 0.
-fn start_code(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from + START_CODE_LEN - 1;
-    loop {
-        let one = at + memchr(1, bytes.get(at..)?)?;
-        if bytes.get(one - 2..one) == Some([0, 0].as_slice()) {
-            return Some(one - 2);
-        }
-        at = one + 1;
     }
 }

@@ -9,21 +9,64 @@ const SAMPLE_RATES: [u32; 13] =
 /// By `channel_configuration`. With 0 the channels stand in the frame's body, which is not read.
 const CHANNELS: [Option<u8>; 8] = [None, Some(1), Some(2), Some(3), Some(4), Some(5), Some(6), Some(8)];
 
+/// Samples of a raw data block.
+const BLOCK_SAMPLES: u32 = 1024;
+
+/// The header of an ADTS frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdtsHeader {
+    /// Bytes of the header, its checksum included.
+    pub len: usize,
+    /// Bytes of the frame, its header included.
+    pub frame_len: usize,
+    /// `audioObjectType` of MPEG-4: 1 Main, 2 LC, 3 SSR, 4 LTP.
+    pub object_type: u8,
+    /// `sampling_frequency_index`.
+    pub rate_index: u8,
+    /// Samples per second.
+    pub sample_rate: u32,
+    /// `channel_configuration`; 0 where the channels stand in the frame's body.
+    pub channel_configuration: u8,
+    /// Samples of each channel in the frame.
+    pub samples: u32,
+}
+
+impl AdtsHeader {
+    /// The shortest header.
+    pub const MIN_LEN: usize = 7;
+
+    /// The header at byte 0, if one stands there.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let &[a, b, c, d, e, f, g] = bytes.first_chunk()?;
+        let layer = (b >> 1) & 3;
+        if a != 0xff || b >> 4 != 0xf || layer != 0 {
+            return None;
+        }
+        let len = if b & 1 == 1 { Self::MIN_LEN } else { 9 };
+        let frame_len = usize::from(d & 3) << 11 | usize::from(e) << 3 | usize::from(f) >> 5;
+        let rate_index = (c >> 2) & 0xf;
+        let sample_rate = *SAMPLE_RATES.get(usize::from(rate_index))?;
+        (frame_len >= len).then_some(Self {
+            len,
+            frame_len,
+            object_type: (c >> 6) + 1,
+            rate_index,
+            sample_rate,
+            channel_configuration: (c & 1) << 2 | d >> 6,
+            samples: BLOCK_SAMPLES * (u32::from(g & 3) + 1),
+        })
+    }
+
+    /// Channels; `None` where the header does not tell.
+    pub fn channels(&self) -> Option<u8> {
+        *CHANNELS.get(usize::from(self.channel_configuration))?
+    }
+}
+
 /// The format in the ADTS header at byte 0.
 pub(super) fn format(payload: &[u8]) -> Option<AudioFormat> {
-    let &[a, b, c, d, e, f, _, ..] = payload else { return None };
-    let layer = (b >> 1) & 3;
-    if a != 0xff || b >> 4 != 0xf || layer != 0 {
-        return None;
-    }
-    let header_len = if b & 1 == 1 { 7 } else { 9 };
-    let frame_length = u32::from(d & 3) << 11 | u32::from(e) << 3 | u32::from(f) >> 5;
-    if frame_length < header_len {
-        return None;
-    }
-    let sample_rate = *SAMPLE_RATES.get(usize::from((c >> 2) & 0xf))?;
-    let channels = (*CHANNELS.get(usize::from((c & 1) << 2 | d >> 6))?)?;
-    Some(AudioFormat { sample_rate, channels })
+    let header = AdtsHeader::parse(payload)?;
+    Some(AudioFormat { sample_rate: header.sample_rate, channels: header.channels()? })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use super::access_unit::{Headers, Opening};
 use super::bits::BitReader;
-use super::{RandomAccess, VideoFormat, sei};
+use super::{NalRole, RandomAccess, VideoFormat, sei};
 
 const SLICE: u8 = 1;
 const SLICE_PARTITION_A: u8 = 2;
@@ -16,6 +16,19 @@ const SEI: u8 = 6;
 const SPS: u8 = 7;
 const PPS: u8 = 8;
 const AUD: u8 = 9;
+
+/// What the unit with that first byte is.
+pub(super) fn role(first: u8) -> NalRole {
+    let forbidden_zero_bit = first & 0x80 != 0;
+    match first & 0x1f {
+        _ if forbidden_zero_bit => NalRole::Other,
+        SPS => NalRole::SequenceParameters,
+        PPS => NalRole::PictureParameters,
+        AUD => NalRole::Delimiter,
+        SLICE..=SLICE_IDR => NalRole::Slice,
+        _ => NalRole::Other,
+    }
+}
 
 /// `unit` begins with the NAL unit header, and may be cut off anywhere.
 pub(super) fn open(unit: &[u8], headers: &Headers) -> Opening {

@@ -5,7 +5,7 @@
 
 use super::access_unit::{Headers, Opening};
 use super::bits::BitReader;
-use super::{RandomAccess, VideoFormat, sei};
+use super::{NalRole, RandomAccess, VideoFormat, sei};
 
 const LAST_VCL: u8 = 31;
 const VPS: u8 = 32;
@@ -18,6 +18,20 @@ const HEADER_LEN: usize = 2;
 
 fn nal_unit_type(first_byte: u8) -> u8 {
     (first_byte >> 1) & 0x3f
+}
+
+/// What the unit with that first byte is.
+pub(super) fn role(first: u8) -> NalRole {
+    let forbidden_zero_bit = first & 0x80 != 0;
+    match nal_unit_type(first) {
+        _ if forbidden_zero_bit => NalRole::Other,
+        VPS => NalRole::VideoParameters,
+        SPS => NalRole::SequenceParameters,
+        PPS => NalRole::PictureParameters,
+        AUD => NalRole::Delimiter,
+        0..=LAST_VCL => NalRole::Slice,
+        _ => NalRole::Other,
+    }
 }
 
 /// `unit` begins with the NAL unit header, and may be cut off anywhere.

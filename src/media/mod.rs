@@ -22,13 +22,18 @@ mod h264;
 mod h265;
 mod mpeg2;
 mod mpeg_audio;
+mod nal;
+mod opus;
 #[cfg(test)]
 mod sample_units;
 mod sei;
 mod unit;
 
 pub use access_unit::{AccessUnitProbe, RandomAccess, UnitFacts};
+pub use adts::AdtsHeader;
 pub use codec::{AudioCodec, VideoCodec};
 pub use container::Container;
 pub use format::{AudioFormat, VideoFormat};
+pub use nal::{NalRole, NalUnits};
+pub use opus::{OpusUnit, opus_channels, opus_samples};
 pub use unit::{Cutter, Placement, UnitStart};

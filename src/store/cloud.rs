@@ -17,6 +17,7 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 #[cfg(feature = "gcp")]
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::multipart::MultipartStore;
 use object_store::signer::Signer;
 use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 
@@ -31,18 +32,21 @@ pub(super) struct Clients {
     pub bulk: Arc<dyn ObjectStore>,
     pub control: Arc<dyn ObjectStore>,
     pub signer: Arc<dyn Signer>,
+    pub parts: Arc<dyn MultipartStore>,
 }
 
-/// One client, as both things that it can do.
+/// One client, as all things that it can do.
 struct Client {
     store: Arc<dyn ObjectStore>,
     signer: Arc<dyn Signer>,
+    parts: Arc<dyn MultipartStore>,
 }
 
 impl Client {
-    fn new(client: impl ObjectStore + Signer) -> Self {
+    fn new(client: impl ObjectStore + Signer + MultipartStore) -> Self {
         let client = Arc::new(client);
-        Self { signer: Arc::clone(&client) as Arc<dyn Signer>, store: client }
+        let signer = Arc::clone(&client) as Arc<dyn Signer>;
+        Self { signer, parts: Arc::clone(&client) as Arc<dyn MultipartStore>, store: client }
     }
 }
 
@@ -82,7 +86,7 @@ pub(super) fn connect(
     let both = |build: fn(&str, &StoreOptions, Manners) -> Result<Client>| {
         let bulk = build(bucket, options, Manners::bulk(gate))?;
         let control = build(bucket, options, Manners::control(gate))?;
-        Ok(Clients { bulk: bulk.store, control: control.store, signer: bulk.signer })
+        Ok(Clients { bulk: bulk.store, control: control.store, signer: bulk.signer, parts: bulk.parts })
     };
     match scheme {
         #[cfg(feature = "aws")]

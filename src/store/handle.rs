@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{Attributes, ObjectStore};
 
@@ -41,6 +42,8 @@ pub(super) struct Inner {
     /// Makes URLs that anyone may read from for a while; only clouds have that.
     #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
     pub signer: Option<Arc<dyn object_store::signer::Signer>>,
+    /// Takes objects in parts; a folder does not.
+    pub parts: Option<Arc<dyn MultipartStore>>,
     /// How long a request may take, its body aside. `None` where nothing is sent over a network: work
     /// on a local disk cannot be called off, so giving up on it would only hide it.
     pub patience: Option<Duration>,
@@ -75,6 +78,7 @@ impl Store {
             root: None,
             #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
             signer: None,
+            parts: None,
             patience: Some(StoreOptions::default().request_timeout),
         })
     }

@@ -17,6 +17,10 @@ pub enum ObjectKind {
     TsSegment,
     /// A WebM segment.
     WebmSegment,
+    /// A recording exported as MPEG-TS.
+    TsExport,
+    /// A recording exported as MP4, or a part of it.
+    Mp4Export,
     /// A JSON document of the recorder's own: control objects, seals, leases.
     Control,
 }
@@ -37,7 +41,9 @@ impl ObjectKind {
             // RFC 8216, section 10.
             Self::Playlist => "application/vnd.apple.mpegurl",
             // RFC 3555, section 4.2.9.
-            Self::TsSegment => "video/mp2t",
+            Self::TsSegment | Self::TsExport => "video/mp2t",
+            // RFC 4337.
+            Self::Mp4Export => "video/mp4",
             Self::WebmSegment => "video/webm",
             Self::Control => "application/json",
         }
@@ -46,7 +52,8 @@ impl ObjectKind {
     /// What caches may do with the object.
     pub const fn cache_control(self) -> &'static str {
         match self {
-            Self::Playlist | Self::Control => "no-cache",
+            // An export may be made again.
+            Self::Playlist | Self::Control | Self::TsExport | Self::Mp4Export => "no-cache",
             Self::TsSegment | Self::WebmSegment => "public, max-age=31536000, immutable",
         }
     }

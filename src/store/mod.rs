@@ -27,6 +27,7 @@ mod kind;
 mod local;
 mod open;
 mod ops;
+mod parts;
 mod pieces;
 mod rate;
 mod repeats;

@@ -70,7 +70,8 @@ impl Store {
         match scheme.to_ascii_lowercase().as_str() {
             "file" => open_folder(&file_url_path(url)?, options),
             "memory" if rest.trim_matches('/').is_empty() => {
-                Ok(Self::from_object_store("memory:", Arc::new(InMemory::new())))
+                let memory = Arc::new(InMemory::new());
+                Ok(Self::from_object_store("memory:", Arc::<InMemory>::clone(&memory)).with_parts(memory))
             }
             "memory" => Err(invalid("a store in memory has no path: write memory:")),
             scheme @ ("s3" | "s3a") => open_bucket("s3", "aws", &bucket(scheme, rest)?, options),
@@ -163,6 +164,7 @@ fn open_folder(folder: &FilePath, options: &StoreOptions) -> Result<Store> {
         root: Some(root),
         #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
         signer: None,
+        parts: None,
         patience: None,
     }))
 }
@@ -185,6 +187,7 @@ fn open_bucket(scheme: &str, feature: &str, bucket: &Bucket<'_>, options: &Store
                 gate,
                 root: None,
                 signer: Some(clients.signer),
+                parts: Some(clients.parts),
                 patience: Some(options.request_timeout),
             }));
         }

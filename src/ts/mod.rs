@@ -3,11 +3,13 @@
 //! [`Splitter`] is the way in: bytes of any chunking go in, the bytes of the segments come out, and at
 //! every access unit a [`Cutter`](crate::media::Cutter) says whether a segment begins there. Packets
 //! are passed through, never re-muxed; they stay slices of the buffers that came in. [`Remains`] is what is whole of a
-//! segment whose writing was cut off, [`Survey`] what is in one, and what is wrong with it.
+//! segment whose writing was cut off, [`Survey`] what is in one, and what is wrong with it; [`TsDemuxer`] takes the PES packets
+//! out for another container.
 
 mod appender;
 mod candidate;
 mod clock;
+mod demux;
 mod framer;
 mod notes;
 mod packet;
@@ -25,6 +27,7 @@ mod survey;
 mod tables;
 mod track;
 
+pub use demux::{PesPacket, TsDemuxer};
 pub use framer::Framer;
 pub use notes::Notes;
 pub use packet::{PACKET_LEN, Packet, Pid, SYNC_BYTE};

@@ -49,7 +49,7 @@ impl StreamType {
 fn private_kind(descriptors: &[u8]) -> StreamKind {
     for (tag, value) in Descriptors(descriptors) {
         match (tag, value) {
-            (0x05, b"Opus") => return StreamKind::Audio(Some(AudioCodec::Opus)),
+            (0x05, b"Opus") => return StreamKind::Audio(opus_codec(descriptors)),
             (0x05, b"HEVC") => return StreamKind::Video(Some(VideoCodec::H265)),
             (0x05, b"AV01") => return StreamKind::Video(None),
             // AC-3 and E-AC-3 of DVB (ETSI EN 300 468, annex D), and AC-3 by registration.
@@ -62,6 +62,12 @@ fn private_kind(descriptors: &[u8]) -> StreamKind {
         }
     }
     StreamKind::Data
+}
+
+/// Opus of one or two channels. More are several streams in one (ETSI TS 103 491), which nobody here takes apart.
+fn opus_codec(descriptors: &[u8]) -> Option<AudioCodec> {
+    let many = |(tag, value): (u8, &[u8])| tag == 0x7f && matches!(value, [0x80, code, ..] if *code > 2);
+    (!Descriptors(descriptors).any(many)).then_some(AudioCodec::Opus)
 }
 
 /// Walks a descriptor loop; stops where a length leads out of it.
@@ -85,7 +91,9 @@ mod tests {
     #[test]
     fn private_streams_are_told_by_their_descriptors() {
         let opus = [0x05, 4, b'O', b'p', b'u', b's', 0x7f, 2, 0x80, 2];
-        let cases: [(&[u8], StreamKind); 4] = [
+        let surround = [0x05, 4, b'O', b'p', b'u', b's', 0x7f, 2, 0x80, 6];
+        let cases: [(&[u8], StreamKind); 5] = [
+            (&surround, StreamKind::Audio(None)),
             (&opus, StreamKind::Audio(Some(AudioCodec::Opus))),
             (&[0x0a, 1, 0, 0x6a, 1, 0], StreamKind::Audio(Some(AudioCodec::Ac3))),
             (&[0x59, 0], StreamKind::Data),

@@ -1,0 +1,211 @@
+//! Sound: AAC without its ADTS headers, Opus without its control headers.
+
+use shiguredo_mp4::bitstream::opus::{ChannelCount, OpusSampleEntryConfig, build_opus_box};
+use shiguredo_mp4::boxes::{AudioSampleEntryFields, EsdsBox, Mp4aBox, SampleEntry};
+use shiguredo_mp4::descriptors::{DecoderConfigDescriptor, DecoderSpecificInfo, EsDescriptor, SlConfigDescriptor};
+use shiguredo_mp4::{FixedPointNumber, Uint};
+
+use super::sample::{Clock, Sample, scaled};
+use crate::media::{AdtsHeader, AudioCodec, OpusUnit, opus_channels, opus_samples};
+use crate::ts::PesPacket;
+
+/// Opus is always counted at 48 kHz.
+const OPUS_RATE: u32 = 48_000;
+
+/// Reads the PES packets of one audio stream.
+#[derive(Debug)]
+pub struct Audio {
+    codec: Codec,
+    /// Of the first frame, as long as the track lasts; 0 before that.
+    timescale: u32,
+    entries: Vec<SampleEntry>,
+    /// Where the next frame goes on.
+    next: Option<i64>,
+    /// The begin of a frame that goes on in the next PES packet.
+    rest: Vec<u8>,
+    /// Bytes that were no frame.
+    pub skipped: u64,
+}
+
+#[derive(Debug)]
+enum Codec {
+    /// With the configuration of the newest entry.
+    Aac(Option<[u8; 2]>),
+    Opus,
+}
+
+/// A frame of sound.
+struct Frame<'a> {
+    /// Bytes of the stream that it takes.
+    len: usize,
+    data: &'a [u8],
+    /// Samples per second, and in the frame.
+    rate: u32,
+    samples: u32,
+}
+
+impl Audio {
+    /// For a codec that is written here.
+    pub fn of(codec: AudioCodec) -> Option<Self> {
+        let codec = match codec {
+            AudioCodec::Aac => Codec::Aac(None),
+            AudioCodec::Opus => Codec::Opus,
+            AudioCodec::MpegAudio | AudioCodec::Ac3 => return None,
+        };
+        Some(Self { codec, timescale: 0, entries: Vec::new(), next: None, rest: Vec::new(), skipped: 0 })
+    }
+
+    /// What describes the samples so far.
+    pub fn entries(&self) -> &[SampleEntry] {
+        &self.entries
+    }
+
+    /// Units of its times a second; 0 before the first frame.
+    pub fn timescale(&self) -> u32 {
+        self.timescale
+    }
+
+    /// Makes a sample of each frame that is whole with this PES packet.
+    ///
+    /// # Errors
+    /// Why its parameters make no sample entry.
+    pub fn take(&mut self, pes: &PesPacket<'_>, clock: &mut Clock, out: &mut Vec<Sample>) -> Result<(), String> {
+        let mut stamp = pes.header.pts.map(|pts| clock.ticks(pts));
+        let mut bytes = std::mem::take(&mut self.rest);
+        // The stamp is that of the first frame that begins in this packet.
+        let stamped = bytes.len();
+        bytes.extend_from_slice(pes.data);
+        let mut at = 0;
+        while let Some(left) = bytes.get(at..).filter(|left| !left.is_empty()) {
+            let Some(frame) = self.frame(left) else {
+                if self.may_be_a_begin(left) {
+                    break;
+                }
+                at += 1;
+                self.skipped += 1;
+                continue;
+            };
+            let entry = self.describe(left, &frame)?;
+            if self.timescale == 0 {
+                self.timescale = frame.rate;
+            }
+            if let Some(ticks) = stamp.filter(|_| at >= stamped) {
+                self.set(scaled(ticks, self.timescale), frame.samples);
+                stamp = None;
+            }
+            if let Some(dts) = self.next {
+                let length = scaled(i64::from(frame.samples) * 90_000 / i64::from(frame.rate.max(1)), self.timescale);
+                let length = if frame.rate == self.timescale { i64::from(frame.samples) } else { length };
+                self.next = Some(dts + length);
+                let length = u32::try_from(length).ok();
+                let data = frame.data.to_vec();
+                out.push(Sample { dts, shown_after: 0, length, key: true, entry, part: pes.part, data });
+            }
+            at += frame.len;
+        }
+        bytes.drain(..at);
+        self.rest = bytes;
+        Ok(())
+    }
+
+    /// A stamp that is off by less than half a frame is a rounding, and the count goes on.
+    fn set(&mut self, stamped: i64, samples: u32) {
+        let near = |next: &i64| (stamped - next).abs() <= i64::from(samples / 2);
+        self.next = Some(self.next.filter(near).unwrap_or(stamped));
+    }
+
+    fn frame<'a>(&self, bytes: &'a [u8]) -> Option<Frame<'a>> {
+        match self.codec {
+            Codec::Aac(_) => {
+                let header = AdtsHeader::parse(bytes)?;
+                let data = bytes.get(header.len..header.frame_len)?;
+                Some(Frame { len: header.frame_len, data, rate: header.sample_rate, samples: header.samples })
+            }
+            Codec::Opus => {
+                let unit = OpusUnit::parse(bytes)?;
+                let samples = opus_samples(unit.packet)?;
+                Some(Frame { len: bytes.len() - unit.rest.len(), data: unit.packet, rate: OPUS_RATE, samples })
+            }
+        }
+    }
+
+    /// Whether more bytes might make a frame of these.
+    fn may_be_a_begin(&self, bytes: &[u8]) -> bool {
+        match self.codec {
+            Codec::Aac(_) => match AdtsHeader::parse(bytes) {
+                Some(header) => bytes.len() < header.frame_len,
+                None => bytes.len() < AdtsHeader::MIN_LEN && bytes.first() == Some(&0xff),
+            },
+            // An access unit never goes over two PES packets.
+            Codec::Opus => false,
+        }
+    }
+
+    /// The entry that describes a frame.
+    fn describe(&mut self, bytes: &[u8], frame: &Frame<'_>) -> Result<usize, String> {
+        match &mut self.codec {
+            Codec::Aac(known) => {
+                let header = AdtsHeader::parse(bytes).ok_or("a frame without a header")?;
+                let config = config(&header);
+                if *known != Some(config) {
+                    let channels = header.channels().ok_or("the channels stand in the frames alone")?;
+                    self.entries.push(aac_entry(config, header.sample_rate, channels));
+                    *known = Some(config);
+                }
+            }
+            Codec::Opus if self.entries.is_empty() => {
+                let trim = OpusUnit::parse(bytes).map_or(0, |unit| unit.start_trim);
+                let channel_count = match opus_channels(frame.data) {
+                    Some(1) => ChannelCount::Mono,
+                    _ => ChannelCount::Stereo,
+                };
+                let config = OpusSampleEntryConfig {
+                    channel_count,
+                    pre_skip: trim,
+                    input_sample_rate: OPUS_RATE,
+                    output_gain: 0,
+                };
+                self.entries.push(SampleEntry::Opus(build_opus_box(&config)));
+            }
+            Codec::Opus => {}
+        }
+        Ok(self.entries.len() - 1)
+    }
+}
+
+/// AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1): object type, rate, channels, and three zero flags.
+fn config(header: &AdtsHeader) -> [u8; 2] {
+    let bits = u16::from(header.object_type) << 11
+        | u16::from(header.rate_index) << 7
+        | u16::from(header.channel_configuration) << 3;
+    bits.to_be_bytes()
+}
+
+/// By hand: the crate's builder takes AAC LC alone.
+fn aac_entry(config: [u8; 2], rate: u32, channels: u8) -> SampleEntry {
+    let audio = AudioSampleEntryFields {
+        data_reference_index: AudioSampleEntryFields::DEFAULT_DATA_REFERENCE_INDEX,
+        channelcount: u16::from(channels),
+        samplesize: AudioSampleEntryFields::DEFAULT_SAMPLESIZE,
+        // 96 and 88.2 kHz have no room here, and stand in the configuration alone.
+        samplerate: FixedPointNumber::new(u16::try_from(rate).unwrap_or(0), 0),
+    };
+    let es = EsDescriptor {
+        es_id: EsDescriptor::MIN_ES_ID,
+        stream_priority: EsDescriptor::LOWEST_STREAM_PRIORITY,
+        depends_on_es_id: None,
+        url_string: None,
+        ocr_es_id: None,
+        dec_config_descr: DecoderConfigDescriptor {
+            object_type_indication: DecoderConfigDescriptor::OBJECT_TYPE_INDICATION_AUDIO_ISO_IEC_14496_3,
+            stream_type: DecoderConfigDescriptor::STREAM_TYPE_AUDIO,
+            up_stream: DecoderConfigDescriptor::UP_STREAM_FALSE,
+            buffer_size_db: Uint::new(0),
+            max_bitrate: 0,
+            avg_bitrate: 0,
+            dec_specific_info: Some(DecoderSpecificInfo { payload: config.to_vec() }),
+        },
+        sl_config_descr: SlConfigDescriptor,
+    };
+    SampleEntry::Mp4a(Mp4aBox { audio, esds_box: EsdsBox { es }, unknown_boxes: Vec::new() })
+}
