@@ -35,6 +35,7 @@ fn committed(from: i64, to: i64, [gaps, silent, doubled]: [u64; 3]) -> OutputSta
         gap_causes: causes,
         silent_millis: silent * 1000,
         doubled_millis: doubled * 1000,
+        independent: true,
         begin: date(from),
         end: MediaEnd { time: MediaTime::default(), clock: 1, date: date(to), unknown: Map::new() },
         hash: Sha256::of(b""),

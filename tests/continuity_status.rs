@@ -32,6 +32,7 @@ fn addition(playlist: &str, begin: i64, entries: u64, gaps: &[u64], published: u
             discontinuity: false,
             gap,
             cause: None,
+            without_key: false,
             unknown: serde_json::Map::new(),
         }
     };

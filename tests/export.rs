@@ -1,26 +1,22 @@
 //! The whole recording as one transport stream: nothing but numbers is changed, and nothing runs back.
 
+mod export_support;
 mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use bytes::Bytes;
-use support::{FIXTURES, Place, SmallDisk, Unit, fixture, fixture_bytes, tool, units};
-use tapeline::export::{ExportOptions, GapTime, JoinError, Part, TsJoiner, export};
+use export_support::{decoded, part, recorded, two_turns};
+use support::{FIXTURES, SmallDisk, Unit, fixture_bytes, tool, units};
+use tapeline::export::{ExportOptions, GapTime, JoinError, Part, Target, TsJoiner, export};
 use tapeline::ids::{RecordingId, Sid};
 use tapeline::media::Container;
 use tapeline::recorder::{Options, OutputSpec, Recorder};
 use tapeline::severity::Severity;
 use tapeline::stitch::{StitchOptions, stitch};
 use tapeline::store::Store;
-use tapeline::time::{MediaSpan, WallTime};
 use tapeline::ts::{FaultKind, PACKET_LEN, SegmentMap, TsSurvey};
-
-fn part(bytes: impl Into<Bytes>, continues: bool) -> Part {
-    Part { key: "part".to_owned(), bytes: bytes.into(), continues, gap: MediaSpan::ZERO }
-}
 
 fn join(joiner: &mut TsJoiner, part: Part) -> Bytes {
     let mut joined = Vec::new();
@@ -32,33 +28,11 @@ fn join(joiner: &mut TsJoiner, part: Part) -> Bytes {
     Bytes::from(joined)
 }
 
-/// In two turns that overlap, or with a gap between them.
-async fn recorded(name: &str, apart: i64) -> Store {
-    let store = Store::open("memory:").unwrap();
-    let id = RecordingId::new("s1", "main").unwrap();
-    let mut options = Options::default();
-    (options.rules.target, options.rules.max_length) = (MediaSpan::from_secs(4), MediaSpan::from_secs(8));
-    for begin in [0, apart] {
-        let recorder = match begin {
-            0 => Recorder::start(&store, id.clone(), options.clone()).await.unwrap(),
-            _ => Recorder::resume(&store, &id.sid, None, options.clone()).await.unwrap(),
-        };
-        let date = WallTime::from_millis(1_795_395_600_000 + begin);
-        let output = recorder.output(OutputSpec::composite(Container::MpegTs).start_time(date)).unwrap();
-        output.write_bytes(Bytes::from(fixture_bytes(name))).await.unwrap();
-        if begin == 0 {
-            recorder.orphan().await.unwrap()
-        } else {
-            recorder.stop().await.unwrap()
-        };
-    }
-    store
-}
-
 async fn exported(store: &Store, gap: GapTime) -> Bytes {
     let mut file = Vec::new();
     let options = ExportOptions { gap, ..ExportOptions::default() };
-    let told = export(store, &Sid::new("s1").unwrap(), &options, &mut file, &|_, _| {}).await.unwrap();
+    let to = Target::Stream(&mut file);
+    let told = export(store, &Sid::new("s1").unwrap(), &options, to, &|_, _| {}).await.unwrap();
     assert_eq!(told.bytes, file.len() as u64);
     Bytes::from(file)
 }
@@ -78,7 +52,7 @@ async fn stitched(store: &Store) -> Vec<u8> {
 #[tokio::test]
 async fn every_fixture_in_two_turns_becomes_one_stream_in_which_nothing_runs_back() {
     let all = FIXTURES.iter().map(|fixture| async {
-        let store = recorded(fixture.name, 5_000).await;
+        let store = recorded(fixture.name, 6_500).await;
         let (export, joined) = (exported(&store, GapTime::Collapse).await, stitched(&store).await);
         let survey = TsSurvey::of(&export);
         let bad: Vec<_> =
@@ -186,36 +160,6 @@ fn what_is_no_transport_stream_is_refused() {
     }
 }
 
-/// What ffmpeg decodes: a hash of each picture.
-fn pictures(ffmpeg: &Path, input: &Path) -> Vec<String> {
-    let said = Command::new(ffmpeg)
-        .args(["-v", "warning", "-i"])
-        .arg(input)
-        .args(["-map", "0:v", "-fps_mode", "passthrough", "-f", "framehash", "-"])
-        .output()
-        .unwrap();
-    let complaints = String::from_utf8_lossy(&said.stderr);
-    assert!(complaints.is_empty() || !input.ends_with("whole.ts"), "{complaints}");
-    let lines = String::from_utf8(said.stdout).unwrap();
-    let hash = |line: &str| line.rsplit(',').next().unwrap().trim().to_owned();
-    lines.lines().filter(|line| !line.starts_with('#')).map(hash).collect()
-}
-
-/// Two turns in a folder, of which the second begins before the first ends.
-fn two_turns() -> Place {
-    let place = Place::folder();
-    let start = ["--start-time", "2026-01-02T03:04:05Z", "--segment", "4s", "--cname", "main"];
-    let bytes = fixture_bytes("h264_aac");
-    let mut first = place.record("-").args(start).stdin(std::process::Stdio::piped()).start();
-    first.write(&bytes[..bytes.len() * 3 / 4]);
-    first.wait_committed(4);
-    first.kill();
-    first.wait();
-    let second = place.record(fixture("h264_aac")).args(["--resume", "--segment", "4s"]);
-    second.args(["--start-time", "2026-01-02T03:04:16Z"]).succeed();
-    place
-}
-
 #[test]
 fn the_program_makes_a_file_that_plays_as_the_stitched_playlist_does() {
     let place = two_turns();
@@ -232,7 +176,7 @@ fn the_program_makes_a_file_that_plays_as_the_stitched_playlist_does() {
     let Some(ffmpeg) = tool("ffmpeg") else { return };
     place.run("stitch", ["--sid", "s1"]);
     let list = Path::new(place.url()).join("stitched_s1_main.m3u8");
-    let (ours, theirs) = (pictures(&ffmpeg, &file), pictures(&ffmpeg, &list));
+    let (ours, theirs) = (decoded(&ffmpeg, &file, "v"), decoded(&ffmpeg, &list, "v"));
     assert!(ours.len() > 700, "{}", ours.len());
     assert_eq!(ours, theirs);
 }
@@ -242,7 +186,9 @@ fn what_cannot_be_written_is_said_and_leaves_nothing() {
     let place = two_turns();
     let folder = tempfile::tempdir().unwrap();
     let out = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    place.run("export", ["--sid", "s1", "--out", &out("a.mp4")]).assert_error(2, &["does not end in .ts"]);
+    place
+        .run("export", ["--sid", "s1", "--out", &out("a.mkv")])
+        .assert_error(2, &["does not say what to make"]);
     place.run("export", ["--sid", "s2", "--out", &out("a.ts")]).assert_error(4, &["no recording s2"]);
     place.run("export", ["--sid", "s1", "--out", &out("x/a.ts")]).assert_error(2, &["cannot write"]);
     let gone = place
@@ -260,6 +206,6 @@ fn what_cannot_be_written_is_said_and_leaves_nothing() {
     let Some(disk) = SmallDisk::mount(100) else { return };
     let file = disk.path().join("a.ts");
     let said = place.run("export", ["--sid", "s1", "--out", file.to_str().unwrap()]);
-    said.assert_error(5, &["cannot write the export", "No space left"]);
+    said.assert_error(5, &["cannot write", "a.ts.part", "No space left"]);
     assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 0);
 }

@@ -71,6 +71,24 @@ async fn record(store: &Store, begin: i64, whole: bool) {
     }
 }
 
+#[tokio::test]
+async fn it_is_promised_that_each_segment_begins_with_a_key_frame_only_where_that_is_so() {
+    // The fixture has a key frame every 2 s.
+    for (longest, promised) in [(4, true), (1, false)] {
+        let store = Store::open("memory:").unwrap();
+        let mut options = options();
+        (options.rules.target, options.rules.max_length) =
+            (MediaSpan::from_secs(1), MediaSpan::from_secs(longest));
+        let id = RecordingId::new("s1", "main").unwrap();
+        let recorder = Recorder::start(&store, id, options).await.unwrap();
+        let output = recorder.output(OutputSpec::composite(Container::MpegTs)).unwrap();
+        output.write_bytes(Bytes::from(std::fs::read("fixtures/h264_aac.ts").unwrap())).await.unwrap();
+        recorder.stop().await.unwrap();
+        let list = list(&stitched(&store).await);
+        assert_eq!(list.independent_segments, promised, "{longest}");
+    }
+}
+
 /// The open generation's playlist is known to list so many entries, as after a later commit.
 async fn see_published(store: &Store, published: u64) {
     let recordings = Recordings::open(store).await.unwrap().unwrap();

@@ -3,11 +3,11 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use bytes::Bytes;
-use support::{fixture, skip, tool};
+use support::{fixture, play, tool};
 use tapeline::ids::{MediaKind, RecordingId, Uid};
 use tapeline::media::Container;
 use tapeline::playlist::check;
@@ -76,23 +76,9 @@ async fn a_users_sound_and_pictures_play_together_over_a_join() {
     let [(key, text)] = &made.multivariant[..] else { panic!("{:?}", made.multivariant) };
     assert_eq!(key, "stitched_s1_main__uid_s_7__uid_e_av.m3u8");
     assert!(text.contains("AUDIO=\"audio\""), "{text}");
-    play(&folder.path().join(key), 41.32);
-}
-
-fn play(playlist: &Path, seconds: f64) {
-    let (Some(_), Some(node)) = (tool("chromium"), tool("node")) else { return };
-    let modules = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".ci/cache/node_modules");
-    if !modules.join("hls.js").exists() {
-        return skip("hls.js; .ci/install play installs it");
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/play.mjs");
-    let mut command = Command::new(node);
-    command.arg(script).arg(playlist).env("TAPELINE_NODE_MODULES", modules);
-    let output = command.output().expect("node runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let played: serde_json::Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"));
+    let Some(played) = play(&folder.path().join(key), &[]) else { return };
     assert_eq!(played["ended"], true, "{played}");
     let fatal = played["errors"].as_array().unwrap().iter().find(|error| error["fatal"] == true);
     assert!(fatal.is_none(), "{played}");
-    assert!((played["duration"].as_f64().unwrap() - seconds).abs() < 1.0, "{played}");
+    assert!((played["duration"].as_f64().unwrap() - 41.32).abs() < 1.0, "{played}");
 }

@@ -49,6 +49,7 @@ fn turn(generation: u8, pieces: Vec<Piece>) -> Turn {
         playlist: format!("{generation}.m3u8"),
         standing: Standing::Sealed,
         target_duration: 30,
+        independent: true,
         pieces,
     }
 }
@@ -342,6 +343,7 @@ fn the_text_is_this_one() {
 #EXTM3U
 #EXT-X-VERSION:3
 #EXT-X-PLAYLIST-TYPE:VOD
+#EXT-X-INDEPENDENT-SEGMENTS
 #EXT-X-TARGETDURATION:30
 #EXT-X-MEDIA-SEQUENCE:0
 #EXT-X-PROGRAM-DATE-TIME:2026-11-23T01:00:00.000Z

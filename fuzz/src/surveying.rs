@@ -61,7 +61,7 @@ pub fn check_segment(stream: &[u8]) {
     for _ in 0..2 {
         let (bytes, gap) = (Bytes::copy_from_slice(stream), MediaSpan::ZERO);
         let mut written = 0;
-        let part = Part { key: String::new(), bytes, continues: false, gap };
+        let part = Part { key: String::new(), bytes, date: None, continues: false, gap };
         let joined = joiner.part(part, |piece| {
             written += piece.len();
             Ok::<_, ()>(())

@@ -70,7 +70,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// What is to be made, and where it goes.
-fn target<'a>(arguments: &Arguments, standard: &'a mut (dyn Write + Send)) -> Result<(ExportFormat, Target<'a>)> {
+fn target<'a>(
+    arguments: &Arguments,
+    standard: &'a mut (dyn Write + Send),
+) -> Result<(ExportFormat, Target<'a>)> {
     let out = arguments.out.as_str();
     if out == "-" {
         return Ok((ExportFormat::TransportStream, Target::Stream(standard)));

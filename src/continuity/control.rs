@@ -117,6 +117,9 @@ pub struct OutputState {
     /// Time that two entries in a row cover: the source's clock was set back.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub doubled_millis: u64,
+    /// Every segment begins with a key frame.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub independent: bool,
     /// The date of the first entry.
     pub begin: WallTime,
     /// Where the last entry ends.

@@ -39,6 +39,9 @@ pub struct TailEntry {
     /// Why it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<GapCause>,
+    /// It does not begin with a key frame.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_key: bool,
     /// Fields of a later program.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

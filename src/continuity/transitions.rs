@@ -173,6 +173,7 @@ impl OutputState {
             gap_causes: BTreeMap::new(),
             silent_millis: 0,
             doubled_millis: 0,
+            independent: true,
             begin: first.date,
             end: end_of(last),
             hash: addition.hash,
@@ -202,6 +203,7 @@ impl OutputState {
                 let of_cause = self.gap_causes.entry(entry.cause.unwrap_or(GapCause::Unknown)).or_default();
                 *of_cause = of_cause.saturating_add(entry.millis);
             }
+            self.independent &= entry.gap || !entry.without_key;
             self.end = end_of(entry);
         }
         self.hash = addition.hash;

@@ -154,7 +154,9 @@ async fn write(
     let (bytes, more) = match (options.format, to) {
         (ExportFormat::Hls, Target::Folder { store: to, folder }) => {
             let base = output.base.clone();
-            let mut made = HlsFolder::begin(to.clone(), folder, base, &fingerprint(&output, options), begin(&output)).await?;
+            let mut made =
+                HlsFolder::begin(to.clone(), folder, base, &fingerprint(&output, options), begin(&output))
+                    .await?;
             refuse_to_replace(options, &made.playlist(), to.head(&made.playlist()).await?.is_some())?;
             while let Some(part) = parts.next().await {
                 made.part(part?).await?;
@@ -166,7 +168,9 @@ async fn write(
             let mut sink = open(&output, options, to).await?;
             let made = match format {
                 ExportFormat::Mp4 => mp4(&output, &mut parts, &mut sink, &mut step).await,
-                ExportFormat::TransportStream | ExportFormat::Hls => transport_stream(&mut parts, &mut sink, &mut step).await,
+                ExportFormat::TransportStream | ExportFormat::Hls => {
+                    transport_stream(&mut parts, &mut sink, &mut step).await
+                }
             };
             match made {
                 Ok((bytes, front)) => {
@@ -202,7 +206,8 @@ async fn open<'a>(output: &StitchedOutput, options: &ExportOptions, to: Target<'
     };
     match to {
         Target::Stream(_) if is_mp4 => {
-            let message = "an MP4 file's index stands in front and is written last: name a file, not a stream";
+            let message =
+                "an MP4 file's index stands in front and is written last: name a file, not a stream";
             Err(Error::new(ErrorKind::InvalidInput, message))
         }
         Target::Stream(to) => Ok(Sink::Stream(to)),
@@ -254,7 +259,7 @@ async fn transport_stream(
                     format!("cannot export {key}: it is no transport stream with packets of 188 bytes");
                 Error::new(ErrorKind::Malformed, message)
             }
-            JoinError::Write(error) => error.context(format_args!("behind {bytes} bytes")),
+            JoinError::Write(error) => error,
         })?;
         sink.settle(0).await?;
         step();
@@ -365,7 +370,9 @@ fn fingerprint(output: &StitchedOutput, options: &ExportOptions) -> String {
     hash.update(how.as_bytes());
     for item in &output.plan.items {
         let (key, size) = (key(output, item), size(output, item));
-        hash.update(format!("{key} {size:?} {} {} {}\n", item.discontinuity, item.place.start, item.end).as_bytes());
+        hash.update(
+            format!("{key} {size:?} {} {} {}\n", item.discontinuity, item.place.start, item.end).as_bytes(),
+        );
     }
     hash.current().to_string()
 }

@@ -90,7 +90,8 @@ impl HlsFolder {
     pub async fn part(&mut self, part: Part) -> Result<()> {
         let key = part.key.clone();
         self.parts += 1;
-        self.dates.extend(part.date.filter(|_| !part.continues || self.parts == 1).map(|date| (self.parts, date)));
+        self.dates
+            .extend(part.date.filter(|_| !part.continues || self.parts == 1).map(|date| (self.parts, date)));
         let fragments = self.fragments.part(part).map_err(|error| unfit(&key, &error))?;
         self.store_all(fragments).await
     }

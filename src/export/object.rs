@@ -20,8 +20,8 @@ const PART: u64 = 8 << 20;
 const PARTS: u64 = 9_000;
 /// Parts under way at once.
 const AT_ONCE: usize = 3;
-/// The document is stored after so many parts.
-const SAVED_EVERY: usize = 16;
+/// The document is stored once for each such share of the parts that are stored: a thousandth of what is sent, at most.
+const SHARE: usize = 64;
 /// No document is larger.
 const DOCUMENT_LIMIT: u64 = 16 << 20;
 
@@ -78,7 +78,9 @@ impl PartedObject {
         let known = store.find(&document(&key), DOCUMENT_LIMIT).await?;
         let known: Option<Progress> = known.and_then(|text| serde_json::from_slice(&text).ok());
         let (known, other) = match known {
-            Some(known) if known.fingerprint == fingerprint && known.part_len == part_len => (Some(known), None),
+            Some(known) if known.fingerprint == fingerprint && known.part_len == part_len => {
+                (Some(known), None)
+            }
             other => (None, other),
         };
         if let Some(other) = other {
@@ -212,7 +214,7 @@ impl PartedObject {
             let Some(done) = self.under_way.join_next().await else { break };
             self.note(done)?;
         }
-        if self.unsaved >= SAVED_EVERY {
+        if self.unsaved > self.progress.parts.len() / SHARE {
             self.save().await?;
         }
         let (store, key, upload) = (self.store.clone(), self.key.clone(), self.progress.upload.clone());

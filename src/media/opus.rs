@@ -81,7 +81,13 @@ mod tests {
         assert_eq!((unit.packet.len(), unit.start_trim), (256, 312));
         let extended = OpusUnit::parse(&[0x7f, 0xe4, 1, 2, 8, 8, 0xfc]).unwrap();
         assert_eq!(extended.packet, [0xfc]);
-        for bad in [&[0x7f][..], &[0x7f, 0x00, 1, 1], &[0x7f, 0xe0, 3, 0xfc, 1], &[0x7f, 0xf0, 0, 1], &[0x7f, 0xe0, 0xff]] {
+        for bad in [
+            &[0x7f][..],
+            &[0x7f, 0x00, 1, 1],
+            &[0x7f, 0xe0, 3, 0xfc, 1],
+            &[0x7f, 0xf0, 0, 1],
+            &[0x7f, 0xe0, 0xff],
+        ] {
             assert_eq!(OpusUnit::parse(bad), None, "{bad:x?}");
         }
     }
@@ -101,6 +107,9 @@ mod tests {
         for (packet, samples) in cases {
             assert_eq!(opus_samples(packet), samples, "{packet:x?}");
         }
-        assert_eq!((opus_channels(&[0xfc]), opus_channels(&[0xf8]), opus_channels(&[])), (Some(2), Some(1), None));
+        assert_eq!(
+            (opus_channels(&[0xfc]), opus_channels(&[0xf8]), opus_channels(&[])),
+            (Some(2), Some(1), None)
+        );
     }
 }

@@ -117,6 +117,7 @@ impl Committed<'_> {
             playlist: list,
             standing: *standing,
             target_duration: u64::from(output.target_duration),
+            independent: output.independent,
             pieces: listed,
         };
         Ok((turn, faults))
@@ -136,7 +137,7 @@ impl Committed<'_> {
             return self.turn(store).await.map(|(turn, _)| turn);
         };
         let name = self.name()?;
-        turn.standing = self.standing;
+        (turn.standing, turn.independent) = (self.standing, output.independent);
         turn.pieces.extend(new.iter().map(|entry| self.piece(entry, &name)));
         Ok(turn)
     }

@@ -14,10 +14,7 @@ pub fn frame_starts(codec: AudioCodec, data: &[u8]) -> Option<Vec<(usize, MediaS
     let (mut starts, mut at, mut samples) = (Vec::new(), 0, 0);
     while at < data.len() {
         let header = AdtsHeader::parse(data.get(at..)?)?;
-        starts.push((
-            at,
-            MediaSpan::from_ticks(samples * TICKS_PER_SECOND / i64::from(header.sample_rate)),
-        ));
+        starts.push((at, MediaSpan::from_ticks(samples * TICKS_PER_SECOND / i64::from(header.sample_rate))));
         samples += i64::from(header.samples);
         at += header.frame_len;
     }

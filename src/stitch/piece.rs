@@ -148,6 +148,8 @@ pub struct Turn {
     pub standing: Standing,
     /// `EXT-X-TARGETDURATION`, in seconds; 0 where it is not known.
     pub target_duration: u64,
+    /// Every segment of its list is known to begin with a key frame.
+    pub independent: bool,
     /// The pieces: first those of the list in its order, then the fillers in any.
     pub pieces: Vec<Piece>,
 }

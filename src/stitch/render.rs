@@ -107,15 +107,27 @@ pub fn render(plan: &Plan, mode: GapMode, base: &UriBase) -> Rendered {
         (true, false) => 3,
         (true, true) => 1,
     };
+    let independent = if is_independent(plan) { "#EXT-X-INDEPENDENT-SEGMENTS\n" } else { "" };
     let text = format!(
         "#EXTM3U\n\
          #EXT-X-VERSION:{version}\n\
          #EXT-X-PLAYLIST-TYPE:VOD\n\
+         {independent}\
          #EXT-X-TARGETDURATION:{target}\n\
          #EXT-X-MEDIA-SEQUENCE:0\n\
          {text}#EXT-X-ENDLIST\n"
     );
     Rendered { text, duration_millis, tagged_millis, tagged }
+}
+
+/// Whether every segment that plays is known to begin with a key frame. Nothing tells that of fillers.
+fn is_independent(plan: &Plan) -> bool {
+    !plan.items.is_empty()
+        && plan.items.iter().all(|item| {
+            let is_filler = piece(&plan.turns, (item.place.turn, item.place.piece))
+                .is_none_or(|piece| piece.origin.is_filler());
+            !is_filler && plan.turns.get(item.place.turn).is_some_and(|turn| turn.independent)
+        })
 }
 
 /// The gaps that can stand in the list: between two segments, in runs that are not too long.

@@ -56,6 +56,7 @@ fn push(sources: &mut Sources, generation: Generation, playlist: &str, folder: &
                 playlist: inside(folder, playlist),
                 standing: Standing::Sealed,
                 target_duration: 0,
+                independent: false,
                 pieces: vec![piece],
             };
             source.turns.insert(place, turn);

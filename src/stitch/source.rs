@@ -101,6 +101,7 @@ pub(super) fn unsealed(
         playlist: key.to_owned(),
         standing: Standing::Unsealed,
         target_duration: playlist.target_duration.unwrap_or(0),
+        independent: playlist.independent_segments,
         pieces: pieces(&playlist, key, super::location::folder(key), to)?,
     };
     Ok((turn, notes.into_iter().collect()))

@@ -153,6 +153,7 @@ fn turn_without_list(found: &Found, home: &str) -> Turn {
         playlist: inside(home, &format!("{stem}.m3u8")),
         standing: Standing::Unsealed,
         target_duration: 0,
+        independent: false,
         pieces: Vec::new(),
     }
 }

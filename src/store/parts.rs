@@ -42,7 +42,8 @@ impl Store {
     pub async fn begin_parts(&self, key: &str, kind: ObjectKind) -> Result<String> {
         let (path, parts) = (self.path(key)?, self.parts()?);
         let begin = || {
-            let options = PutMultipartOptions { attributes: self.attributes(kind), ..PutMultipartOptions::default() };
+            let options =
+                PutMultipartOptions { attributes: self.attributes(kind), ..PutMultipartOptions::default() };
             self.request(Lane::Bulk, Turn::Waits, Body::Small, parts.create_multipart_opts(&path, options))
         };
         let begun = self.repeated(Lane::Bulk, begin).await;
@@ -61,7 +62,8 @@ impl Store {
             self.request(Lane::Bulk, Turn::Waits, length, parts.put_part(&path, &upload, number, body))
         };
         let sent = self.repeated(Lane::Bulk, send).await;
-        let part = sent.map_err(|error| classify(error, format_args!("store part {number} of {key} in {self}")))?;
+        let part =
+            sent.map_err(|error| classify(error, format_args!("store part {number} of {key} in {self}")))?;
         Ok(part.content_id)
     }
 

@@ -76,7 +76,8 @@ impl TsDemuxer {
                 self.take(index, packet, part, sink);
             } else if pid == Pid::PAT {
                 self.tables.push_pat(packet);
-            } else if self.tables.map_pid() == Some(pid) && self.tables.push_pmt(packet) == TableNews::Tracks {
+            } else if self.tables.map_pid() == Some(pid) && self.tables.push_pmt(packet) == TableNews::Tracks
+            {
                 self.adopt(sink);
             }
         }

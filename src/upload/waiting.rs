@@ -92,6 +92,7 @@ impl Waiting {
             discontinuity: opened.discontinuity,
             gap: self.gap.is_some(),
             cause: self.gap,
+            without_key: !opened.starts_with_key,
             unknown: Map::new(),
         })
     }

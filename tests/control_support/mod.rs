@@ -59,6 +59,7 @@ pub fn entry(number: u32) -> TailEntry {
         discontinuity: false,
         gap: false,
         cause: None,
+        without_key: false,
         unknown: Map::new(),
     }
 }

@@ -141,6 +141,7 @@ pub async fn make(counting: &Arc<Counting>, segments: i64) -> Store {
                 discontinuity: false,
                 gap: false,
                 cause: None,
+                without_key: false,
                 unknown: Map::new(),
             };
             let segment = entry.name(&name, Container::MpegTs).to_string();

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 
+mod browser;
 mod feed;
 mod fixture;
 mod mount;
@@ -16,6 +17,7 @@ mod tools;
 mod units;
 mod wait;
 
+pub use browser::play;
 pub use feed::{DATAGRAM, UdpQueue, feed, free_udp_address, send_datagrams, udp_queue};
 pub use fixture::{FIXTURES, Fixture, fixture, fixture_bytes};
 pub use mount::SmallDisk;

@@ -2,7 +2,9 @@
 
 use shiguredo_mp4::bitstream::opus::{ChannelCount, OpusSampleEntryConfig, build_opus_box};
 use shiguredo_mp4::boxes::{AudioSampleEntryFields, EsdsBox, Mp4aBox, SampleEntry};
-use shiguredo_mp4::descriptors::{DecoderConfigDescriptor, DecoderSpecificInfo, EsDescriptor, SlConfigDescriptor};
+use shiguredo_mp4::descriptors::{
+    DecoderConfigDescriptor, DecoderSpecificInfo, EsDescriptor, SlConfigDescriptor,
+};
 use shiguredo_mp4::{FixedPointNumber, Uint};
 
 use super::sample::{Clock, Sample, scaled};
@@ -69,7 +71,12 @@ impl Audio {
     ///
     /// # Errors
     /// Why its parameters make no sample entry.
-    pub fn take(&mut self, pes: &PesPacket<'_>, clock: &mut Clock, out: &mut Vec<Sample>) -> Result<(), String> {
+    pub fn take(
+        &mut self,
+        pes: &PesPacket<'_>,
+        clock: &mut Clock,
+        out: &mut Vec<Sample>,
+    ) -> Result<(), String> {
         let mut stamp = pes.header.pts.map(|pts| clock.ticks(pts));
         let mut bytes = std::mem::take(&mut self.rest);
         // The stamp is that of the first frame that begins in this packet.
@@ -94,7 +101,8 @@ impl Audio {
                 stamp = None;
             }
             if let Some(dts) = self.next {
-                let length = scaled(i64::from(frame.samples) * 90_000 / i64::from(frame.rate.max(1)), self.timescale);
+                let length =
+                    scaled(i64::from(frame.samples) * 90_000 / i64::from(frame.rate.max(1)), self.timescale);
                 let length = if frame.rate == self.timescale { i64::from(frame.samples) } else { length };
                 self.next = Some(dts + length);
                 let length = u32::try_from(length).ok();
@@ -124,7 +132,12 @@ impl Audio {
             Codec::Opus => {
                 let unit = OpusUnit::parse(bytes)?;
                 let samples = opus_samples(unit.packet)?;
-                Some(Frame { len: bytes.len() - unit.rest.len(), data: unit.packet, rate: OPUS_RATE, samples })
+                Some(Frame {
+                    len: bytes.len() - unit.rest.len(),
+                    data: unit.packet,
+                    rate: OPUS_RATE,
+                    samples,
+                })
             }
         }
     }

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use shiguredo_mp4::boxes::{
-    DinfBox, EdtsBox, HdlrBox, MdhdBox, MdiaBox, MediaHeader, MinfBox, MoovBox, MvexBox, MvhdBox, SampleEntry, SmhdBox,
-    StblBox, TkhdBox, TrakBox, VmhdBox,
+    DinfBox, EdtsBox, HdlrBox, MdhdBox, MdiaBox, MediaHeader, MinfBox, MoovBox, MvexBox, MvhdBox,
+    SampleEntry, SmhdBox, StblBox, TkhdBox, TrakBox, VmhdBox,
 };
 use shiguredo_mp4::{BoxHeader, BoxSize, BoxType, Encode, FixedPointNumber, LanguageCode, Mp4FileTime};
 
@@ -44,7 +44,8 @@ pub struct TrackBox<'a> {
 
 impl From<TrackBox<'_>> for TrakBox {
     fn from(TrackBox { id, track, created, shown_for, length, edits, samples }: TrackBox<'_>) -> Self {
-        let (width, height) = samples.stsd_box.entries.iter().find_map(SampleEntry::video_resolution).unwrap_or((0, 0));
+        let (width, height) =
+            samples.stsd_box.entries.iter().find_map(SampleEntry::video_resolution).unwrap_or((0, 0));
         let side = |side: u16| FixedPointNumber::new(i16::try_from(side).unwrap_or(i16::MAX), 0);
         let (volume, handler_type, media_header) = if track.is_video() {
             (TkhdBox::DEFAULT_VIDEO_VOLUME, HdlrBox::HANDLER_TYPE_VIDE, MediaHeader::Vmhd(VmhdBox::default()))
@@ -92,7 +93,12 @@ impl From<TrackBox<'_>> for TrakBox {
 }
 
 /// The box of all tracks.
-pub fn movie(created: Mp4FileTime, duration: u64, tracks: Vec<TrakBox>, fragments: Option<MvexBox>) -> MoovBox {
+pub fn movie(
+    created: Mp4FileTime,
+    duration: u64,
+    tracks: Vec<TrakBox>,
+    fragments: Option<MvexBox>,
+) -> MoovBox {
     let last = tracks.iter().map(|track| track.tkhd_box.track_id).max().unwrap_or(0);
     MoovBox {
         mvhd_box: MvhdBox {

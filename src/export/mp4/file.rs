@@ -65,7 +65,11 @@ impl Mp4File {
     ///
     /// # Errors
     /// Why it cannot be MP4, or what `sink` gave.
-    pub fn part<E: From<Mp4Error>>(&mut self, part: Part, sink: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<u64, E> {
+    pub fn part<E: From<Mp4Error>>(
+        &mut self,
+        part: Part,
+        sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<u64, E> {
         self.tracks.part(part)?;
         self.write(sink)
     }
@@ -101,7 +105,8 @@ impl Mp4File {
             }
         }
         while let Some(index) = self.next_track() {
-            let (Some(track), Some(tables)) = (self.tracks.all.get_mut(index), self.tables.get_mut(index)) else {
+            let (Some(track), Some(tables)) = (self.tracks.all.get_mut(index), self.tables.get_mut(index))
+            else {
                 break;
             };
             let mut end = None;
@@ -122,19 +127,29 @@ impl Mp4File {
 
     /// The track of which the earliest sample is ready.
     fn next_track(&self) -> Option<usize> {
-        let ready = self.tracks.all.iter().enumerate().filter_map(|(index, track)| {
-            Some((track.ticks(track.ready.front()?.sample.dts), index))
-        });
+        let ready = self
+            .tracks
+            .all
+            .iter()
+            .enumerate()
+            .filter_map(|(index, track)| Some((track.ticks(track.ready.front()?.sample.dts), index)));
         ready.min().map(|(_, index)| index)
     }
 
     fn room_for_index(&self) -> u64 {
-        let samples: u64 = self.tracks.all.iter().map(|track| {
-            let length: u64 = track.ready.iter().map(|timed: &Timed| u64::from(timed.duration)).sum();
-            let expected = u128::try_from(self.expected.ticks()).unwrap_or(0) * u128::from(track.timescale()) / 90_000;
-            let all = track.ready.len() as u128 * expected / u128::from(length.max(1));
-            u64::try_from(all).unwrap_or(u64::MAX).max(track.ready.len() as u64)
-        }).sum();
+        let samples: u64 = self
+            .tracks
+            .all
+            .iter()
+            .map(|track| {
+                let length: u64 = track.ready.iter().map(|timed: &Timed| u64::from(timed.duration)).sum();
+                let expected = u128::try_from(self.expected.ticks()).unwrap_or(0)
+                    * u128::from(track.timescale())
+                    / 90_000;
+                let all = track.ready.len() as u128 * expected / u128::from(length.max(1));
+                u64::try_from(all).unwrap_or(u64::MAX).max(track.ready.len() as u64)
+            })
+            .sum();
         // No recording has so many: a wrong date must not cost a disk.
         FIXED_ROOM + samples.min(1 << 28) * MOST_PER_SAMPLE * 5 / 4
     }
@@ -177,7 +192,8 @@ impl Mp4File {
             .map(|(id, (track, tables, begin))| {
                 let length = tables.length();
                 let lead = u64::try_from(track.ticks(begin.shown) - zero).unwrap_or(0);
-                let shown = u64::try_from(track.ticks(i64::try_from(length).unwrap_or(i64::MAX))).unwrap_or(0);
+                let shown =
+                    u64::try_from(track.ticks(i64::try_from(length).unwrap_or(i64::MAX))).unwrap_or(0);
                 duration = duration.max(lead + shown);
                 let edits = Some(edits(lead, shown, begin.shown - begin.dts));
                 let samples = tables.boxes(track.entries());

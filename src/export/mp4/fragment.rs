@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 
 use shiguredo_mp4::boxes::{
-    Brand, FtypBox, MfhdBox, MoofBox, MvexBox, SampleEntry, StblBox, StcoBox, StscBox, StsdBox, StszBox, SttsBox, TfdtBox,
-    TfhdBox, TrafBox, TrakBox, TrexBox, TrunBox, TrunSample,
+    Brand, FtypBox, MfhdBox, MoofBox, MvexBox, SampleEntry, StblBox, StcoBox, StscBox, StsdBox, StszBox,
+    SttsBox, TfdtBox, TfhdBox, TrafBox, TrakBox, TrexBox, TrunBox, TrunSample,
 };
 use shiguredo_mp4::{BoxSize, BoxType, Either, Encode, SampleFlags};
 
@@ -103,7 +103,9 @@ impl Fragments {
 
     /// The track by which fragments are cut.
     fn lead(&self) -> Option<usize> {
-        let with_samples = || (0..self.open.len()).filter(|index| self.open.get(*index).is_some_and(|open| !open.is_empty()));
+        let with_samples = || {
+            (0..self.open.len()).filter(|index| self.open.get(*index).is_some_and(|open| !open.is_empty()))
+        };
         let is_video = |index: &usize| self.tracks.all.get(*index).is_some_and(Track::is_video);
         with_samples().find(is_video).or_else(|| with_samples().next())
     }
@@ -133,7 +135,8 @@ impl Fragments {
                 runs.push((index, open.drain(..count).collect()));
             }
         }
-        let first = |wanted: usize| runs.iter().find(|(index, _)| *index == wanted).and_then(|(_, run)| run.first());
+        let first =
+            |wanted: usize| runs.iter().find(|(index, _)| *index == wanted).and_then(|(_, run)| run.first());
         let Some(leads) = first(lead).or_else(|| runs.first().and_then(|(_, run)| run.first())) else {
             return Ok(None);
         };
@@ -168,7 +171,9 @@ impl Fragments {
         let created = file_time(self.created);
         let known = self.tracks.all.iter().zip(&self.described).enumerate();
         let described: Vec<(u32, &Track, SampleEntry)> = known
-            .filter_map(|(index, (track, entry))| Some((id(index), track, track.entries().get((*entry)?)?.clone())))
+            .filter_map(|(index, (track, entry))| {
+                Some((id(index), track, track.entries().get((*entry)?)?.clone()))
+            })
             .collect();
         let trex_boxes = described.iter().map(|(id, ..)| TrexBox {
             track_id: *id,
@@ -177,7 +182,8 @@ impl Fragments {
             default_sample_size: 0,
             default_sample_flags: SampleFlags::new(0),
         });
-        let fragments = MvexBox { mehd_box: None, trex_boxes: trex_boxes.collect(), unknown_boxes: Vec::new() };
+        let fragments =
+            MvexBox { mehd_box: None, trex_boxes: trex_boxes.collect(), unknown_boxes: Vec::new() };
         let tracks: Vec<TrakBox> = described
             .into_iter()
             .map(|(id, track, entry)| {
@@ -196,8 +202,12 @@ impl Fragments {
     }
 
     fn bytes(&self, runs: &[(usize, Vec<Timed>)], zero: i64) -> Result<Vec<u8>, Mp4Error> {
-        let mut traf_boxes: Vec<TrafBox> = runs.iter().filter_map(|(index, run)| self.track_run(*index, run, zero)).collect();
-        let sizes: Vec<u64> = runs.iter().map(|(_, run)| run.iter().map(|timed| timed.sample.data.len() as u64).sum()).collect();
+        let mut traf_boxes: Vec<TrafBox> =
+            runs.iter().filter_map(|(index, run)| self.track_run(*index, run, zero)).collect();
+        let sizes: Vec<u64> = runs
+            .iter()
+            .map(|(_, run)| run.iter().map(|timed| timed.sample.data.len() as u64).sum())
+            .collect();
         let media = BoxSize::with_payload_size(BoxType::Normal(*b"mdat"), sizes.iter().sum());
         let media = header(*b"mdat", media)?;
         let mfhd_box = MfhdBox { sequence_number: self.sequence };
@@ -207,7 +217,8 @@ impl Fragments {
         // An offset's own length does not depend on it.
         let mut at = head(traf_boxes.clone())?.len() as u64 + media.len() as u64;
         for (traf, size) in traf_boxes.iter_mut().zip(&sizes) {
-            let offset = i32::try_from(at).map_err(|_| Mp4Error::Boxes("a fragment of more than 2 GiB".to_owned()))?;
+            let offset =
+                i32::try_from(at).map_err(|_| Mp4Error::Boxes("a fragment of more than 2 GiB".to_owned()))?;
             traf.trun_boxes.iter_mut().for_each(|run| run.data_offset = Some(offset));
             at += size;
         }

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use shiguredo_mp4::Either;
 use shiguredo_mp4::boxes::{
-    Co64Box, CttsBox, CttsEntry, SampleEntry, StblBox, StcoBox, StscBox, StscEntry, StsdBox, StssBox, StszBox,
-    SttsBox, SttsEntry,
+    Co64Box, CttsBox, CttsEntry, SampleEntry, StblBox, StcoBox, StscBox, StscEntry, StsdBox, StssBox,
+    StszBox, SttsBox, SttsEntry,
 };
 
 use super::track::Timed;

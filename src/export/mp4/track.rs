@@ -177,7 +177,9 @@ impl Tracks {
                 Reader::Video(_) | Reader::Audio(_) => {}
             }
         }
-        notes.extend(left_out.iter().map(|pid| format!("PID {pid} is data that MP4 has no place for; it is left out")));
+        notes.extend(
+            left_out.iter().map(|pid| format!("PID {pid} is data that MP4 has no place for; it is left out")),
+        );
         Ok(notes)
     }
 }
@@ -199,8 +201,12 @@ fn hand_on(
             }
             return Ok(());
         }
-        StreamKind::Video(codec) => codec.map_or("video of another codec".to_owned(), |codec| codec.to_string()),
-        StreamKind::Audio(codec) => codec.map_or("sound of another codec".to_owned(), |codec| codec.to_string()),
+        StreamKind::Video(codec) => {
+            codec.map_or("video of another codec".to_owned(), |codec| codec.to_string())
+        }
+        StreamKind::Audio(codec) => {
+            codec.map_or("sound of another codec".to_owned(), |codec| codec.to_string())
+        }
     };
     let mut track = Track::new(pes).ok_or(Mp4Error::Codec { pid: pes.pid, name })?;
     track.take(pes, clock)?;

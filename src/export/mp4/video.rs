@@ -167,7 +167,8 @@ fn entry(
             h265::build_hvc1_box(vps, sps, pps, &config).map(SampleEntry::Hvc1)
         }
         VideoCodec::H264 | VideoCodec::Mpeg2 => {
-            h264::build_avc1_box(sps, pps, &h264::H264SampleEntryConfig { length_size }).map(SampleEntry::Avc1)
+            h264::build_avc1_box(sps, pps, &h264::H264SampleEntryConfig { length_size })
+                .map(SampleEntry::Avc1)
         }
     };
     built.map_err(|error| error.to_string())

@@ -1,0 +1,73 @@
+//! Recordings of two turns, and what ffmpeg makes of an export.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use bytes::Bytes;
+use tapeline::export::Part;
+use tapeline::ids::RecordingId;
+use tapeline::media::Container;
+use tapeline::recorder::{Options, OutputSpec, Recorder};
+use tapeline::store::Store;
+use tapeline::time::{MediaSpan, WallTime};
+
+use crate::support::{Place, fixture, fixture_bytes};
+
+pub fn part(bytes: impl Into<Bytes>, continues: bool) -> Part {
+    Part { key: "part".to_owned(), bytes: bytes.into(), date: None, continues, gap: MediaSpan::ZERO }
+}
+
+/// In two turns that overlap, or with a gap between them.
+pub async fn recorded(name: &str, apart: i64) -> Store {
+    let store = Store::open("memory:").unwrap();
+    let id = RecordingId::new("s1", "main").unwrap();
+    let mut options = Options::default();
+    (options.rules.target, options.rules.max_length) = (MediaSpan::from_secs(4), MediaSpan::from_secs(8));
+    for begin in [0, apart] {
+        let recorder = match begin {
+            0 => Recorder::start(&store, id.clone(), options.clone()).await.unwrap(),
+            _ => Recorder::resume(&store, &id.sid, None, options.clone()).await.unwrap(),
+        };
+        let date = WallTime::from_millis(1_795_395_600_000 + begin);
+        let output = recorder.output(OutputSpec::composite(Container::MpegTs).start_time(date)).unwrap();
+        output.write_bytes(Bytes::from(fixture_bytes(name))).await.unwrap();
+        if begin == 0 {
+            recorder.orphan().await.unwrap()
+        } else {
+            recorder.stop().await.unwrap()
+        };
+    }
+    store
+}
+
+/// What ffmpeg decodes of a kind of stream: a hash of each picture, or of each frame of sound.
+pub fn decoded(ffmpeg: &Path, input: &Path, kind: &str) -> Vec<String> {
+    let said = Command::new(ffmpeg)
+        .args(["-v", "warning", "-i"])
+        .arg(input)
+        .args(["-map", &format!("0:{kind}"), "-fps_mode", "passthrough", "-f", "framehash", "-"])
+        .output()
+        .unwrap();
+    let complaints = String::from_utf8_lossy(&said.stderr);
+    let is_list = input.extension().is_some_and(|extension| extension == "m3u8");
+    assert!(complaints.is_empty() || is_list, "{}: {complaints}", input.display());
+    let lines = String::from_utf8(said.stdout).unwrap();
+    let hash = |line: &str| line.rsplit(',').next().unwrap().trim().to_owned();
+    lines.lines().filter(|line| !line.starts_with('#')).map(hash).collect()
+}
+
+/// Two turns in a folder, of which the second begins before the first ends.
+pub fn two_turns() -> Place {
+    let place = Place::folder();
+    let start = ["--start-time", "2026-01-02T03:04:05Z", "--segment", "4s", "--cname", "main"];
+    let bytes = fixture_bytes("h264_aac");
+    let mut first = place.record("-").args(start).stdin(Stdio::piped()).start();
+    first.write(&bytes[..bytes.len() * 3 / 4]);
+    first.wait_committed(4);
+    first.kill();
+    first.wait();
+    let second = place.record(fixture("h264_aac")).args(["--resume", "--segment", "4s"]);
+    second.args(["--start-time", "2026-01-02T03:04:16Z"]).succeed();
+    place
+}
