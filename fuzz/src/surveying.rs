@@ -2,7 +2,7 @@
 //! the outcome.
 
 use bytes::Bytes;
-use tapeline::export::{Part, TsJoiner};
+use tapeline::export::{Fragments, Mp4Error, Mp4File, Part, TsJoiner};
 use tapeline::time::MediaSpan;
 use tapeline::ts::{PACKET_LEN, Remains, Survey, TsSurvey};
 
@@ -68,5 +68,45 @@ pub fn check_segment(stream: &[u8]) {
         });
         let whole = stream.len() / PACKET_LEN * PACKET_LEN;
         assert_eq!(written, joined.map_or(0, |_| whole));
+    }
+    check_mp4(stream);
+}
+
+/// Makes MP4 of `stream` twice in a row, as a file and in fragments.
+///
+/// # Panics
+/// Where the file's boxes are not as long as they say, or much more comes out than went in.
+fn check_mp4(stream: &[u8]) {
+    let part = |date| {
+        let (bytes, gap) = (Bytes::copy_from_slice(stream), MediaSpan::ZERO);
+        Part { key: String::new(), bytes, date, continues: false, gap }
+    };
+    let mut bytes = Vec::new();
+    let mut sink = |piece: &[u8]| {
+        bytes.extend_from_slice(piece);
+        Ok::<_, Mp4Error>(())
+    };
+    let mut file = Mp4File::new(MediaSpan::from_secs(10), None);
+    let made = (0..2).try_for_each(|_| file.part(part(None), &mut sink).map(drop));
+    if let Ok(front) = made.and_then(|()| file.finish(&mut sink)) {
+        bytes.get_mut(..front.bytes.len()).expect("room").copy_from_slice(&front.bytes);
+        bytes.extend_from_slice(&front.tail);
+        let (mut at, mut boxes) = (0, 0);
+        while at < bytes.len() {
+            let size = u32::from_be_bytes(bytes[at..at + 4].try_into().expect("a size"));
+            let large = || u64::from_be_bytes(bytes[at + 8..at + 16].try_into().expect("a size"));
+            let size = if size == 1 { large() } else { u64::from(size) };
+            assert!(size >= 8, "a box of {size} bytes");
+            at += usize::try_from(size).expect("a size");
+            boxes += 1;
+        }
+        assert_eq!((at, boxes), (bytes.len(), 4));
+    }
+    let mut fragments = Fragments::new(None);
+    let made: Result<Vec<_>, _> = (0..2).map(|_| fragments.part(part(None))).collect();
+    if let Ok((made, Ok((rest, _)))) = made.map(|made| (made, fragments.finish())) {
+        let media: usize = made.iter().flatten().chain(&rest).map(|fragment| fragment.bytes.len()).sum();
+        // Each sample takes 16 bytes of a fragment's head.
+        assert!(media <= 100 * stream.len() + 10_000, "{media} bytes of {}", stream.len());
     }
 }

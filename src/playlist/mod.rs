@@ -24,4 +24,5 @@ pub use model::{Entry, Header, Note, Playlist, PlaylistType, Segment};
 pub use parse::{MAX_LINE, ParseError, ParseErrorKind, parse};
 pub use render::{RenderError, Renderer};
 pub use rule::{Finding, Rule};
+pub(crate) use syntax::is_uri;
 pub use times::EntryTimes;

@@ -133,6 +133,11 @@ pub fn uri(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The same as an answer.
+pub(crate) fn is_uri(text: &str) -> bool {
+    uri(text).is_ok()
+}
+
 fn legal_in_uri(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c)
 }

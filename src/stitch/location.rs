@@ -1,6 +1,7 @@
 //! From the URIs of a list to keys, and back to URIs of another list: pure.
 
 use crate::naming::{decode_uri, encode_uri};
+use crate::playlist::is_uri;
 
 /// Where a segment is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +35,34 @@ pub fn locate(uri: &str, from: &str, to: &str) -> Location {
     let (path, query) = uri.find(['?', '#']).map_or((uri, ""), |at| uri.split_at(at));
     let key = if elsewhere { None } else { resolve(path, from) };
     let uri = match &key {
-        Some(_) if from == to => uri.to_owned(),
-        Some(key) => format!("{}{query}", relative(key, to)),
-        None => uri.to_owned(),
+        Some(_) if from == to => legal(uri),
+        Some(key) => legal(&format!("{}{query}", relative(key, to))),
+        None => legal(uri),
     };
     Location { key, uri }
+}
+
+/// The URI as it is, or with what no URI may have encoded: there are recorders that leave names raw.
+fn legal(uri: &str) -> String {
+    if is_uri(uri) {
+        return uri.to_owned();
+    }
+    let absolute = uri.split_once("://").is_some_and(|(scheme, _)| is_uri(&format!("{scheme}://x")));
+    let mut text = String::with_capacity(uri.len() + 16);
+    for (at, c) in uri.char_indices() {
+        let rest = uri.get(at + 1..).unwrap_or_default().as_bytes();
+        let is_legal = match c {
+            ':' | '[' | ']' => absolute,
+            '#' => !text.contains('#'),
+            '%' => rest.first_chunk::<2>().is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)),
+            c => c.is_ascii_alphanumeric() || "-._~/?&=+,;@!$'()*".contains(c),
+        };
+        match c {
+            c if is_legal => text.push(c),
+            c => text.push_str(&encode_uri(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    text
 }
 
 /// The key that a relative path means.
@@ -80,6 +104,11 @@ mod tests {
             ("../a.ts", "", "", None, "../a.ts"),
             ("https://h/a.ts", "x", "y", None, "https://h/a.ts"),
             ("/a.ts", "x", "y", None, "/a.ts"),
+            // As careless recorders write them.
+            ("é 1%20.ts", "x", "x", Some("x/é 1 .ts"), "%C3%A9%201%20.ts"),
+            ("a.ts?é#1#2", "x", "x", Some("x/a.ts"), "a.ts?%C3%A9#1%232"),
+            ("https://h:1/é%2.ts", "x", "y", None, "https://h:1/%C3%A9%252.ts"),
+            ("1é:a.ts", "x", "y", None, "1%C3%A9%3Aa.ts"),
         ] {
             let found = locate(uri, from, to);
             assert_eq!(
