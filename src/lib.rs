@@ -70,7 +70,7 @@
 //!   can hold recordings ([`probe`](continuity::probe)); the protocol itself.
 //! - [`stitch`]: the whole recording as one playlist, with an account of what is missing.
 //! - [`verify`](mod@verify): whether what is stored is what was recorded, and plays.
-//! - [`export`](mod@export): the whole recording as one file.
+//! - [`export`](mod@export): the whole recording as one file, or as fragmented MP4 for HLS.
 //! - [`store`]: folders, memory and buckets behind one handle; [`input`]: files, pipes, sockets and HTTP
 //!   behind another.
 //! - [`slicer`]: the cutting alone, without I/O, for those who store segments themselves.

@@ -217,6 +217,8 @@ async fn open<'a>(output: &StitchedOutput, options: &ExportOptions, to: Target<'
         }
         Target::Object { store, key } => {
             if let Some(root) = store.local_root() {
+                // A key that leads out of the store is none.
+                store.path(&key)?;
                 let path = root.join(&key);
                 refuse_to_replace(options, &key, path.exists())?;
                 return Sink::file(path);
