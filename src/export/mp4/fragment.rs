@@ -66,12 +66,7 @@ impl Fragments {
     /// Why it cannot be MP4.
     pub fn part(&mut self, part: Part) -> Result<Vec<Fragment>, Mp4Error> {
         self.tracks.part(part)?;
-        self.gather();
-        let mut whole = Vec::new();
-        while let Some(at) = self.cut() {
-            whole.extend(self.fragment(at)?);
-        }
-        Ok(whole)
+        self.whole()
     }
 
     /// Gives the last ones, and what people should know.
@@ -80,13 +75,19 @@ impl Fragments {
     /// As [`part`](Self::part).
     pub fn finish(mut self) -> Result<(Vec<Fragment>, Vec<String>), Mp4Error> {
         let notes = self.tracks.finish()?;
+        let mut whole = self.whole()?;
+        whole.extend(self.fragment(i64::MAX)?);
+        Ok((whole, notes))
+    }
+
+    /// The fragments whose end is known.
+    fn whole(&mut self) -> Result<Vec<Fragment>, Mp4Error> {
         self.gather();
         let mut whole = Vec::new();
         while let Some(at) = self.cut() {
             whole.extend(self.fragment(at)?);
         }
-        whole.extend(self.fragment(i64::MAX)?);
-        Ok((whole, notes))
+        Ok(whole)
     }
 
     fn gather(&mut self) {
@@ -110,7 +111,7 @@ impl Fragments {
         with_samples().find(is_video).or_else(|| with_samples().next())
     }
 
-    /// Where the fragment under way ends, in ticks, if that is known.
+    /// Where the fragment under way ends, in ticks, if that is known: behind the begin of the track that tells it.
     fn cut(&self) -> Option<i64> {
         let lead = self.lead()?;
         let boundary = |index: usize| {
@@ -119,7 +120,9 @@ impl Fragments {
             let is_end = |sample: &Sample| {
                 sample.entry != first.entry || index == lead && sample.key && sample.part > first.part
             };
-            open.iter().find(|timed| is_end(&timed.sample)).map(|timed| track.ticks(timed.sample.dts))
+            let begin = track.ticks(first.dts);
+            let ends = open.iter().filter(|timed| is_end(&timed.sample));
+            ends.map(|timed| track.ticks(timed.sample.dts)).find(|end| *end > begin)
         };
         (0..self.open.len()).filter_map(boundary).min()
     }
@@ -135,21 +138,15 @@ impl Fragments {
                 runs.push((index, open.drain(..count).collect()));
             }
         }
-        let first =
-            |wanted: usize| runs.iter().find(|(index, _)| *index == wanted).and_then(|(_, run)| run.first());
-        let Some(leads) = first(lead).or_else(|| runs.first().and_then(|(_, run)| run.first())) else {
+        // The lead may have nothing before that time.
+        let leading = runs.iter().find(|(index, _)| *index == lead).or(runs.first());
+        let Some((leading, run)) = leading else { return Ok(None) };
+        let (Some(track), Some(first)) = (self.tracks.all.get(*leading), run.first()) else {
             return Ok(None);
         };
-        let (key, part) = (leads.sample.key, leads.sample.part);
-        let lead = if first(lead).is_some() { lead } else { runs.first().map_or(0, |run| run.0) };
-        let Some(track) = self.tracks.all.get(lead) else { return Ok(None) };
-        let units: i64 = runs
-            .iter()
-            .filter(|(index, _)| *index == lead)
-            .flat_map(|(_, run)| run)
-            .map(|timed| i64::from(timed.duration))
-            .sum();
-        let length = MediaSpan::from_ticks(track.ticks(units));
+        let (key, part) = (first.sample.key, first.sample.part);
+        let length = track.ticks(run.iter().map(|timed| i64::from(timed.duration)).sum());
+        let length = MediaSpan::from_ticks(length);
         let initialization = self.initialization(&runs)?;
         self.sequence += 1;
         Ok(Some(Fragment { initialization, bytes: self.bytes(&runs, zero)?, length, part, key }))
