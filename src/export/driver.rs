@@ -155,9 +155,8 @@ async fn write(
         (ExportFormat::Hls, Target::Folder { store: to, folder }) => {
             let base = output.base.clone();
             let mut made =
-                HlsFolder::begin(to.clone(), folder, base, &fingerprint(&output, options), begin(&output))
-                    .await?;
-            refuse_to_replace(options, &made.playlist(), to.head(&made.playlist()).await?.is_some())?;
+                HlsFolder::begin(to, folder, base, &fingerprint(&output, options), begin(&output)).await?;
+            refuse_to_replace(options, &made.playlist(), made.has_playlist())?;
             while let Some(part) = parts.next().await {
                 made.part(part?).await?;
                 step();

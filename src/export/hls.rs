@@ -7,18 +7,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use bytes::Bytes;
-use tokio::task::JoinSet;
 
 use super::mp4::{Fragment, Fragments};
 use super::part::Part;
+use super::uploads::Uploads;
 use crate::error::{Error, ErrorKind, Result};
 use crate::naming::encode_uri;
 use crate::stitch::inside;
 use crate::store::{ObjectKind, Store};
 use crate::time::{MediaSpan, WallTime};
-
-/// Objects under way at once.
-const AT_ONCE: usize = 3;
 
 /// Fragments on their way into a folder.
 pub(super) struct HlsFolder {
@@ -29,7 +26,7 @@ pub(super) struct HlsFolder {
     fragments: Fragments,
     /// Sizes of what is stored, by name.
     stored: BTreeMap<String, u64>,
-    under_way: JoinSet<Result<()>>,
+    under_way: Uploads<()>,
     listed: Vec<Listed>,
     initializations: usize,
     /// The date of the first part, and of each that does not simply go on.
@@ -69,7 +66,7 @@ impl HlsFolder {
             fingerprint: fingerprint.chars().take(8).collect(),
             fragments: Fragments::new(begin),
             stored,
-            under_way: JoinSet::new(),
+            under_way: Uploads::default(),
             listed: Vec::new(),
             initializations: 0,
             dates: BTreeMap::new(),
@@ -78,9 +75,14 @@ impl HlsFolder {
         })
     }
 
-    /// The playlist's key.
+    /// The playlist's name.
     pub fn playlist(&self) -> String {
-        inside(&self.folder, &format!("{}.m3u8", self.base))
+        format!("{}.m3u8", self.base)
+    }
+
+    /// Whether there was a playlist of that name when the folder was listed.
+    pub fn has_playlist(&self) -> bool {
+        self.stored.contains_key(&self.playlist())
     }
 
     /// Takes the next part.
@@ -104,12 +106,14 @@ impl HlsFolder {
         let fragments = std::mem::replace(&mut self.fragments, Fragments::new(None));
         let (last, notes) = fragments.finish().map_err(|error| unfit(&self.base, &error))?;
         self.store_all(last).await?;
-        while let Some(done) = self.under_way.join_next().await {
-            ended(done)?;
+        while let Some(done) = self.under_way.next().await {
+            done?;
         }
         let text = render(&self.listed);
         self.bytes += text.len() as u64;
-        self.store.put(&self.playlist(), vec![Bytes::from(text)], ObjectKind::Playlist).await?;
+        self.store
+            .put(&inside(&self.folder, &self.playlist()), vec![Bytes::from(text)], ObjectKind::Playlist)
+            .await?;
         Ok((self.bytes, notes))
     }
 
@@ -136,20 +140,15 @@ impl HlsFolder {
         if self.stored.get(name) == Some(&(bytes.len() as u64)) {
             return Ok(());
         }
-        while self.under_way.len() >= AT_ONCE {
-            let Some(done) = self.under_way.join_next().await else { break };
-            ended(done)?;
+        while let Some(done) = self.under_way.room().await {
+            done?;
         }
         let (store, key) = (self.store.clone(), inside(&self.folder, name));
-        self.under_way.spawn(async move {
+        self.under_way.begin(async move {
             store.put(&key, vec![Bytes::from(bytes)], ObjectKind::Mp4Export).await.map(drop)
         });
         Ok(())
     }
-}
-
-fn ended(done: Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
-    done.map_err(|error| Error::new(ErrorKind::Internal, "an upload ended early").with_source(error))?
 }
 
 pub(super) fn unfit(key: &str, error: &super::mp4::Mp4Error) -> Error {

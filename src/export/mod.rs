@@ -11,6 +11,7 @@ mod object;
 mod part;
 mod target;
 mod ts;
+mod uploads;
 
 pub use driver::{ExportFormat, ExportOptions, Exported, GapTime, export, export_playlists};
 pub use mp4::{Fragment, Fragments, Front, Mp4Error, Mp4File};

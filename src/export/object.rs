@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
 
 use super::mp4::Front;
+use super::uploads::Uploads;
 use crate::checksum::Sha256;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{ObjectKind, Store};
@@ -18,8 +18,6 @@ use crate::store::{ObjectKind, Store};
 const PART: u64 = 8 << 20;
 /// S3 takes 10,000.
 const PARTS: u64 = 9_000;
-/// Parts under way at once.
-const AT_ONCE: usize = 3;
 /// The document is stored once for each such share of the parts that are stored: a thousandth of what is sent, at most.
 const SHARE: usize = 64;
 /// No document is larger.
@@ -58,7 +56,7 @@ pub(super) struct PartedObject {
     /// Whole parts of the front, which may still change.
     front: Vec<Bytes>,
     total: u64,
-    under_way: JoinSet<Result<(usize, StoredPart)>>,
+    under_way: Uploads<(usize, StoredPart)>,
     unsaved: usize,
 }
 
@@ -102,7 +100,7 @@ impl PartedObject {
             open: Vec::new(),
             front: Vec::new(),
             total: 0,
-            under_way: JoinSet::new(),
+            under_way: Uploads::default(),
             unsaved: 0,
         };
         if object.found.is_empty() {
@@ -183,17 +181,17 @@ impl PartedObject {
             let kept = part.get(now.len()..).unwrap_or_default();
             self.send(number, Bytes::from([now, kept].concat())).await?;
         }
-        while let Some(done) = self.under_way.join_next().await {
-            self.note(done)?;
+        while let Some(done) = self.under_way.next().await {
+            self.note(done?);
         }
         Ok(())
     }
 
     /// Keeps what is stored for the next try, where that may help; else leaves nothing.
     pub async fn give_up(mut self, why: &Error) {
-        while let Some(done) = self.under_way.join_next().await {
+        while let Some(done) = self.under_way.next().await {
             // One reason is enough.
-            let _ = self.note(done);
+            done.into_iter().for_each(|part| self.note(part));
         }
         // The store is in trouble as it is: what cannot be done now is told by the error that led here.
         if why.kind() == ErrorKind::Unavailable {
@@ -210,28 +208,23 @@ impl PartedObject {
             self.progress.parts.insert(number, found.clone());
             return Ok(());
         }
-        while self.under_way.len() >= AT_ONCE {
-            let Some(done) = self.under_way.join_next().await else { break };
-            self.note(done)?;
+        while let Some(done) = self.under_way.room().await {
+            self.note(done?);
         }
         if self.unsaved > self.progress.parts.len() / SHARE {
             self.save().await?;
         }
         let (store, key, upload) = (self.store.clone(), self.key.clone(), self.progress.upload.clone());
-        self.under_way.spawn(async move {
+        self.under_way.begin(async move {
             let name = store.put_part(&key, &upload, number, part).await?;
             Ok((number, StoredPart { name, sha256 }))
         });
         Ok(())
     }
 
-    fn note(&mut self, done: Result<Result<(usize, StoredPart)>, tokio::task::JoinError>) -> Result<()> {
-        let (number, part) = done.map_err(|error| {
-            Error::new(ErrorKind::Internal, "a part's upload ended early").with_source(error)
-        })??;
+    fn note(&mut self, (number, part): (usize, StoredPart)) {
         self.progress.parts.insert(number, part);
         self.unsaved += 1;
-        Ok(())
     }
 
     /// Stores the document: parts of this run and of those before.

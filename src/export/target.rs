@@ -83,9 +83,12 @@ impl Sink<'_> {
                     file.seek(SeekFrom::Start(0))?;
                     file.write_all(&front.bytes)
                 });
-                let done = written.and_then(|()| file.sync_all());
-                done.map_err(|error| unwritable(&part, error))?;
-                fs::rename(&part, &path).map_err(|error| unwritable(&path, error))
+                let done = written.and_then(|()| file.sync_all()).and_then(|()| fs::rename(&part, &path));
+                done.map_err(|error| {
+                    // That it cannot be removed says nothing new.
+                    let _ = fs::remove_file(&part);
+                    unwritable(&path, error)
+                })
             }
             Self::Object(object) => object.finish(front).await,
         }

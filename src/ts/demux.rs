@@ -62,11 +62,6 @@ impl Default for TsDemuxer {
 }
 
 impl TsDemuxer {
-    /// PES packets that were dropped: too long, or without a header that can be read.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
     /// Takes the next packets, and hands out what is whole with them.
     pub fn push(&mut self, packets: &[u8], part: u64, sink: &mut impl FnMut(PesPacket<'_>)) {
         for at in (0..packets.len()).step_by(PACKET_LEN) {
@@ -83,7 +78,8 @@ impl TsDemuxer {
         }
     }
 
-    /// Hands out what is under way: nothing follows.
+    /// Hands out what is under way: nothing follows. Gives how many PES packets were dropped: too long, or without a header
+    /// that can be read.
     pub fn finish(mut self, sink: &mut impl FnMut(PesPacket<'_>)) -> u64 {
         for stream in &mut self.streams {
             self.dropped += u64::from(!stream.hand_out(sink));

@@ -6,14 +6,15 @@
 use std::collections::VecDeque;
 
 use shiguredo_mp4::boxes::{
-    Brand, FtypBox, MfhdBox, MoofBox, MvexBox, SampleEntry, StblBox, StcoBox, StscBox, StsdBox, StszBox,
-    SttsBox, TfdtBox, TfhdBox, TrafBox, TrakBox, TrexBox, TrunBox, TrunSample,
+    Brand, FtypBox, MfhdBox, MoofBox, MvexBox, SampleEntry, TfdtBox, TfhdBox, TrafBox, TrakBox, TrexBox,
+    TrunBox, TrunSample,
 };
-use shiguredo_mp4::{BoxSize, BoxType, Either, Encode, SampleFlags};
+use shiguredo_mp4::{BoxSize, BoxType, Encode, SampleFlags};
 
 use super::boxes::{TrackBox, file_time, header, movie};
 use super::error::Mp4Error;
 use super::sample::{Sample, scaled};
+use super::tables::Tables;
 use super::track::{Timed, Track, Tracks};
 use crate::export::part::Part;
 use crate::time::{MediaSpan, WallTime};
@@ -184,7 +185,8 @@ impl Fragments {
         let tracks: Vec<TrakBox> = described
             .into_iter()
             .map(|(id, track, entry)| {
-                let samples = no_samples(entry);
+                // Those of fragments stand in the fragments.
+                let samples = Tables::default().boxes(&[entry]);
                 TrackBox { id, track, created, shown_for: 0, length: 0, edits: None, samples }.into()
             })
             .collect();
@@ -261,19 +263,4 @@ fn id(index: usize) -> u32 {
 /// Depends on others or not, and is a place to begin or not.
 fn flags(key: bool) -> SampleFlags {
     SampleFlags::from_fields(0, if key { 2 } else { 1 }, 0, 0, 0, !key, 0)
-}
-
-fn no_samples(entry: SampleEntry) -> StblBox {
-    StblBox {
-        stsd_box: StsdBox { entries: vec![entry] },
-        stts_box: SttsBox { entries: Vec::new() },
-        ctts_box: None,
-        cslg_box: None,
-        stsc_box: StscBox { entries: Vec::new() },
-        stsz_box: StszBox::Variable { entry_sizes: Vec::new() },
-        stco_or_co64_box: Either::A(StcoBox { chunk_offsets: Vec::new() }),
-        stss_box: None,
-        sdtp_box: None,
-        unknown_boxes: Vec::new(),
-    }
 }
