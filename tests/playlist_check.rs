@@ -18,14 +18,6 @@ fn lines(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_list_that_ends_without_a_line_end_is_whole() {
-    let text = |end: &str| format!("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\na.ts\n{end}");
-    let line_end = |text: String| check(text.as_bytes()).iter().any(|finding| finding.rule == Rule::LineEnd);
-    assert!(!line_end(text("#EXT-X-ENDLIST")));
-    assert!(line_end(text("#EXT-X-ENDLIS")));
-}
-
-#[test]
 fn each_fault_gives_its_rule_at_its_line() {
     use Rule::*;
     // What to replace in GOOD by what, the rule it breaks, and the line.

@@ -17,7 +17,7 @@ kinds! {
     ByteOrderMark = "byte-order-mark", Error;
     /// No control characters but line ends (4.1).
     ControlCharacter = "control-character", Error;
-    /// Every line has its end (4.1); without it nobody knows whether the line is whole, unless it is `#EXT-X-ENDLIST`.
+    /// Every line has its end (4.1); without it nobody knows whether the line is whole.
     LineEnd = "line-end", Warning;
     /// `#EXTM3U` is the first line (4.3.1.1).
     FirstLine = "first-line", Error;
