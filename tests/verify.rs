@@ -174,7 +174,7 @@ fn damages() -> Vec<Damage> {
         Damage {
             what: "a discontinuity that nothing marks",
             plant: |bucket| bucket.replace("bak1_s1_main.m3u8", "#EXT-X-DISCONTINUITY\n", ""),
-            codes: &["list-changed"],
+            codes: &["break-unmarked", "clock-unmarked", "list-changed"],
         },
         Damage {
             what: "an entry names the segment of the one before",
