@@ -10,28 +10,20 @@ use std::path::Path;
 use std::process::Command;
 
 use bytes::Bytes;
-use export_support::{decoded, part, recorded, two_turns};
-use object_store::{Attribute, ObjectStoreExt};
+use export_support::{decoded, exported, part, recorded, two_turns};
 use shiguredo_mp4::TrackKind;
 use shiguredo_mp4::demux::{Input, Mp4FileDemuxer};
-use support::{FIXTURES, Place, block_on, fixture_bytes, play, tool, units};
+use support::{FIXTURES, fixture_bytes, play, tool, units};
 use tapeline::error::ErrorKind;
-use tapeline::export::{
-    ExportFormat, ExportOptions, Exported, Front, GapTime, Mp4Error, Mp4File, Target, export,
-};
+use tapeline::export::{ExportFormat, ExportOptions, Front, GapTime, Mp4Error, Mp4File, Target, export};
 use tapeline::ids::Sid;
 use tapeline::media::{AdtsHeader, NalUnits, OpusUnit};
-use tapeline::store::{Lane, Store};
+use tapeline::store::Store;
 use tapeline::time::MediaSpan;
 use tapeline::ts::{SegmentMap, StreamKind};
 
 /// Streams of these have no place in MP4.
 const NO_PLACE: [&str; 2] = ["audio_ac3", "audio_mp3"];
-
-async fn exported(store: &Store, format: ExportFormat, to: Target<'_>) -> tapeline::Result<Exported> {
-    let options = ExportOptions { format, ..ExportOptions::default() };
-    export(store, &Sid::new("s1").unwrap(), &options, to, &|_, _| {}).await
-}
 
 async fn as_mp4(store: &Store) -> Vec<u8> {
     let to = Target::Object { store: store.clone(), key: "whole.mp4".to_owned() };
@@ -293,69 +285,6 @@ async fn gaps_are_left_out_or_kept() {
     }
 }
 
-/// 160 segments of some 370 KB: an object of five to seven parts.
-async fn long_list() -> Store {
-    let store = Store::open("memory:").unwrap();
-    let mut list = String::from("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:24\n");
-    for number in 0..160 {
-        let bytes = vec![Bytes::from(fixture_bytes("h264_aac"))];
-        let key = format!("s1_main_{number:03}.ts");
-        store.put(&key, bytes, tapeline::store::ObjectKind::TsSegment).await.unwrap();
-        list.push_str(&format!("#EXT-X-DISCONTINUITY\n#EXTINF:24.000,\n{key}\n"));
-    }
-    list.push_str("#EXT-X-ENDLIST\n");
-    let list = vec![Bytes::from(list)];
-    store.put("s1_main.m3u8", list, tapeline::store::ObjectKind::Playlist).await.unwrap();
-    store
-}
-
-#[tokio::test]
-async fn an_upload_that_was_cut_off_goes_on_where_it_was() {
-    let store = long_list().await;
-    let folder = tempfile::tempdir().unwrap();
-    for (format, name) in [(ExportFormat::TransportStream, "whole.ts"), (ExportFormat::Mp4, "whole.mp4")] {
-        let to = || Target::Object { store: store.clone(), key: name.to_owned() };
-        let document = format!("{name}.part.json");
-        let reached = tokio::sync::Notify::new();
-        let options = ExportOptions { format, ..ExportOptions::default() };
-        let sid = Sid::new("s1").unwrap();
-        let progress = |done: usize, _: usize| {
-            if done == 150 {
-                reached.notify_one();
-            }
-        };
-        {
-            let cut_off = export(&store, &sid, &options, to(), &progress);
-            tokio::select! {
-                biased;
-                () = reached.notified() => {}
-                done = cut_off => panic!("{done:?} before it was cut off"),
-            }
-        }
-        assert_eq!(store.find(name, 1 << 30).await.unwrap(), None);
-        let text = store.get(&document, 1 << 20).await.unwrap();
-        let known: serde_json::Value = serde_json::from_slice(&text).unwrap();
-        let sent = store.traffic().requests;
-        let told = exported(&store, format, to()).await.unwrap();
-        let again = store.traffic().requests - sent;
-        let object = store.get(name, 1 << 30).await.unwrap();
-        assert_eq!(told.bytes, object.len() as u64);
-        assert_eq!(store.find(&document, 1 << 20).await.unwrap(), None);
-        // The same bytes as those of a file.
-        let path = folder.path().join(name);
-        exported(&store, format, Target::File(path.clone())).await.unwrap();
-        assert!(fs::read(&path).unwrap() == object, "{name}");
-        // What was known is sent again only by an upload that is begun anew.
-        store.delete(name).await.unwrap();
-        let sent = store.traffic().requests;
-        exported(&store, format, to()).await.unwrap();
-        let anew = store.traffic().requests - sent;
-        let parts = known["parts"].as_object().unwrap().len() as u64;
-        assert!(parts > 0, "{known}");
-        assert!(again + parts <= anew, "{parts}: {again} {anew}");
-    }
-}
-
 #[test]
 fn ffmpeg_decodes_the_same_pictures_and_sound_from_all_forms() {
     let Some(ffmpeg) = tool("ffmpeg") else { return };
@@ -391,35 +320,4 @@ fn a_browser_plays_the_fragments_to_the_end() {
     assert!((played["duration"].as_f64().unwrap() - seconds).abs() < 0.5, "{played} {told}");
     let buffered = played["buffered"].as_array().unwrap();
     assert_eq!(buffered.len(), 1, "no hole: {played}");
-}
-
-#[test]
-fn a_bucket_takes_all_forms_and_anyone_who_reads_it_gets_their_type() {
-    let Some(place) = Place::bucket() else { return };
-    let record = place.record(support::fixture("h264_aac")).args(["--segment", "4s", "--cname", "main"]);
-    record.args(["--start-time", "2026-01-02T03:04:05Z"]).succeed();
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["whole.ts", "whole.mp4"] {
-        let url = format!("{}/exports/{name}", place.url());
-        let said = place.run("export", ["--sid", "s1", "--out", &url]);
-        assert_eq!(said.code, Some(0), "{said:?}");
-        let again = place.run("export", ["--sid", "s1", "--out", &url]);
-        again.assert_error(6, &[&format!("{name} is there already")]);
-        let store = place.store();
-        let path = store.path(&format!("exports/{name}")).unwrap();
-        let attributes = block_on(store.client(Lane::Bulk).get(&path)).unwrap().attributes;
-        let kind = if name.ends_with("ts") { "video/mp2t" } else { "video/mp4" };
-        assert_eq!(attributes.get(&Attribute::ContentType).map(AsRef::as_ref), Some(kind));
-        let file = folder.path().join(name);
-        place.run("export", ["--sid", "s1", "--out", file.to_str().unwrap()]);
-        assert!(place.objects()[&format!("exports/{name}")] == fs::read(&file).unwrap());
-    }
-    let url = format!("{}/hls/", place.url());
-    assert_eq!(place.run("export", ["--sid", "s1", "--out", &url]).code, Some(0));
-    let objects = place.objects();
-    let fragments = objects.keys().filter(|key| key.starts_with("hls/") && key.ends_with(".m4s")).count();
-    assert_eq!(fragments, 6);
-    assert!(
-        objects.contains_key("hls/s1_main.m3u8") && !objects.keys().any(|key| key.ends_with(".part.json"))
-    );
 }

@@ -107,13 +107,14 @@ fn target<'a>(
 
 fn show(arguments: &Arguments, exported: &Exported) {
     let to_standard = arguments.out == "-";
-    let Exported { output, bytes, segments, duration_millis, gap_millis, notes } = exported;
+    let Exported { output, bytes, resumed_bytes, segments, duration_millis, gap_millis, notes } = exported;
     if arguments.subject.place.json && !to_standard {
         print(json!({
             "event": "exported",
             "output": output,
             "file": arguments.out,
             "bytes": bytes,
+            "resumed_bytes": resumed_bytes,
             "segments": segments,
             "duration_millis": duration_millis,
             "gap_millis": gap_millis,
@@ -124,8 +125,15 @@ fn show(arguments: &Arguments, exported: &Exported) {
     notes.iter().for_each(|note| tell(format_args!("note: {note}")));
     let missing = u64::try_from(*gap_millis).unwrap_or(0);
     let gaps = if missing == 0 { "no gap".to_owned() } else { format!("{} missing", length(missing)) };
-    let said =
-        format!("{output}: {segments} segments, {}, {}, {gaps}", length(*duration_millis), size(*bytes));
+    let resumed = match resumed_bytes {
+        0 => String::new(),
+        bytes => format!(", {} of it sent by an earlier try", size(*bytes)),
+    };
+    let said = format!(
+        "{output}: {segments} segments, {}, {}{resumed}, {gaps}",
+        length(*duration_millis),
+        size(*bytes)
+    );
     // Standard output has the media.
     if to_standard { tell(said) } else { print(said) }
 }

@@ -68,6 +68,8 @@ pub struct Exported {
     pub output: String,
     /// Bytes of what was made.
     pub bytes: u64,
+    /// Those of them that an upload that was cut off had stored, and that were not sent again.
+    pub resumed_bytes: u64,
     /// Segments.
     pub segments: usize,
     /// Length of all segments, in milliseconds.
@@ -151,7 +153,7 @@ async fn write(
         done += 1;
         progress(done, total);
     };
-    let (bytes, more) = match (options.format, to) {
+    let Made { bytes, resumed_bytes, notes: more } = match (options.format, to) {
         (ExportFormat::Hls, Target::Folder { store: to, folder }) => {
             let base = output.base.clone();
             let mut made =
@@ -161,26 +163,18 @@ async fn write(
                 made.part(part?).await?;
                 step();
             }
-            made.finish().await?
+            let (bytes, notes) = made.finish().await?;
+            Made { bytes, resumed_bytes: 0, notes }
         }
-        (format @ (ExportFormat::TransportStream | ExportFormat::Mp4), to) => {
+        (ExportFormat::TransportStream, to) => {
             let mut sink = open(&output, options, to).await?;
-            let made = match format {
-                ExportFormat::Mp4 => mp4(&output, &mut parts, &mut sink, &mut step).await,
-                ExportFormat::TransportStream | ExportFormat::Hls => {
-                    transport_stream(&mut parts, &mut sink, &mut step).await
-                }
-            };
-            match made {
-                Ok((bytes, front)) => {
-                    sink.finish(front.as_ref()).await?;
-                    (bytes, front.map(|front| front.notes).unwrap_or_default())
-                }
-                Err(error) => {
-                    sink.give_up(&error).await;
-                    return Err(error);
-                }
-            }
+            let made = transport_stream(&mut parts, &mut sink, &mut step).await;
+            close(sink, made).await?
+        }
+        (ExportFormat::Mp4, to) => {
+            let mut sink = open(&output, options, to).await?;
+            let made = mp4(&output, &mut parts, &mut sink, &mut step).await;
+            close(sink, made).await?
         }
         (ExportFormat::Hls, _) => {
             let message = "HLS is many objects: it goes into a folder, whose name ends in /";
@@ -190,11 +184,33 @@ async fn write(
     Ok(Exported {
         output: output.base.clone(),
         bytes,
+        resumed_bytes,
         segments: total,
         duration_millis: output.report.duration_millis,
         gap_millis: output.report.gap_millis,
         notes: notes.into_iter().chain(more).collect(),
     })
+}
+
+/// What a format came to.
+struct Made {
+    bytes: u64,
+    resumed_bytes: u64,
+    notes: Vec<String>,
+}
+
+/// Gives one file its name, or leaves nothing of it.
+async fn close(sink: Sink<'_>, made: Result<(u64, Option<Front>)>) -> Result<Made> {
+    match made {
+        Ok((bytes, front)) => {
+            let resumed_bytes = sink.finish(front.as_ref()).await?;
+            Ok(Made { bytes, resumed_bytes, notes: front.map(|front| front.notes).unwrap_or_default() })
+        }
+        Err(error) => {
+            sink.give_up(&error).await;
+            Err(error)
+        }
+    }
 }
 
 /// One file's target, ready for its first byte.

@@ -56,6 +56,7 @@ pub(super) struct PartedObject {
     /// Whole parts of the front, which may still change.
     front: Vec<Bytes>,
     total: u64,
+    resumed_bytes: u64,
     under_way: Uploads<(usize, StoredPart)>,
     unsaved: usize,
 }
@@ -100,6 +101,7 @@ impl PartedObject {
             open: Vec::new(),
             front: Vec::new(),
             total: 0,
+            resumed_bytes: 0,
             under_way: Uploads::default(),
             unsaved: 0,
         };
@@ -142,11 +144,11 @@ impl PartedObject {
         Ok(())
     }
 
-    /// Sends the front and the end, and puts all together.
+    /// Sends the front and the end, and puts all together. Gives the bytes that were not sent again.
     ///
     /// # Errors
     /// Whatever the store gives.
-    pub async fn finish(mut self, front: Option<&Front>) -> Result<()> {
+    pub async fn finish(mut self, front: Option<&Front>) -> Result<u64> {
         let sent = self.send_rest(front).await;
         if let Err(error) = sent {
             self.give_up(&error).await;
@@ -162,7 +164,8 @@ impl PartedObject {
                 return Err(error);
             }
         }
-        self.store.delete(&document(&self.key)).await
+        self.store.delete(&document(&self.key)).await?;
+        Ok(self.resumed_bytes)
     }
 
     async fn send_rest(&mut self, front: Option<&Front>) -> Result<()> {
@@ -206,6 +209,7 @@ impl PartedObject {
         let sha256 = Sha256::of(&part).to_string();
         if let Some(found) = self.found.get(&number).filter(|found| found.sha256 == sha256) {
             self.progress.parts.insert(number, found.clone());
+            self.resumed_bytes += part.len() as u64;
             return Ok(());
         }
         while let Some(done) = self.under_way.room().await {

@@ -71,10 +71,10 @@ impl Sink<'_> {
         }
     }
 
-    /// Nothing follows. `front` replaces the first bytes.
-    pub async fn finish(self, front: Option<&Front>) -> Result<()> {
+    /// Nothing follows. `front` replaces the first bytes. Gives how many bytes were there from an earlier try.
+    pub async fn finish(self, front: Option<&Front>) -> Result<u64> {
         match self {
-            Self::Stream(to) => to.flush().map_err(|error| {
+            Self::Stream(to) => to.flush().map(|()| 0).map_err(|error| {
                 Error::new(ErrorKind::Unavailable, "cannot write the export").with_source(error)
             }),
             Self::File { mut file, part, path } => {
@@ -84,7 +84,7 @@ impl Sink<'_> {
                     file.write_all(&front.bytes)
                 });
                 let done = written.and_then(|()| file.sync_all()).and_then(|()| fs::rename(&part, &path));
-                done.map_err(|error| {
+                done.map(|()| 0).map_err(|error| {
                     // That it cannot be removed says nothing new.
                     let _ = fs::remove_file(&part);
                     unwritable(&path, error)

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use bytes::Bytes;
-use tapeline::export::Part;
-use tapeline::ids::RecordingId;
+use tapeline::export::{ExportFormat, ExportOptions, Exported, Part, Target, export};
+use tapeline::ids::{RecordingId, Sid};
 use tapeline::media::Container;
 use tapeline::recorder::{Options, OutputSpec, Recorder};
 use tapeline::store::Store;
@@ -16,6 +16,11 @@ use crate::support::{Place, fixture, fixture_bytes};
 
 pub fn part(bytes: impl Into<Bytes>, continues: bool) -> Part {
     Part { key: "part".to_owned(), bytes: bytes.into(), date: None, continues, gap: MediaSpan::ZERO }
+}
+
+pub async fn exported(store: &Store, format: ExportFormat, to: Target<'_>) -> tapeline::Result<Exported> {
+    let options = ExportOptions { format, ..ExportOptions::default() };
+    export(store, &Sid::new("s1").unwrap(), &options, to, &|_, _| {}).await
 }
 
 /// In two turns that overlap, or with a gap between them.

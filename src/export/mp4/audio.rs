@@ -101,9 +101,12 @@ impl Audio {
                 stamp = None;
             }
             if let Some(dts) = self.next {
-                let length =
-                    scaled(i64::from(frame.samples) * 90_000 / i64::from(frame.rate.max(1)), self.timescale);
-                let length = if frame.rate == self.timescale { i64::from(frame.samples) } else { length };
+                let samples = i64::from(frame.samples);
+                let length = if frame.rate == self.timescale {
+                    samples
+                } else {
+                    samples * i64::from(self.timescale) / i64::from(frame.rate.max(1))
+                };
                 self.next = Some(dts + length);
                 let length = u32::try_from(length).ok();
                 let data = frame.data.to_vec();
