@@ -104,6 +104,18 @@ fn hex<const N: usize>(text: &str) -> Result<[u8; N], InvalidChecksum> {
     Ok(bytes)
 }
 
+impl Crc64 {
+    /// The checksum of the same bytes once `old` among them has become `new`, as long, with `behind` bytes after it.
+    #[must_use]
+    pub fn patched(self, old: &[u8], new: &[u8], behind: u64) -> Self {
+        // All of it is linear: what does not change falls out.
+        let moved = |bytes: &[u8]| {
+            crc_fast::checksum_combine(crc_fast::CrcAlgorithm::Crc64Nvme, Self::of(bytes).0, 0, behind)
+        };
+        Self(self.0 ^ moved(old) ^ moved(new))
+    }
+}
+
 impl fmt::Display for Crc64 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
@@ -174,6 +186,18 @@ mod tests {
         }
         assert_eq!(crc.current(), Crc64::of(b"123456789"));
         assert_eq!(sha.current(), Sha256::of(b"123456789"));
+    }
+
+    #[test]
+    fn a_patch_changes_it_to_that_of_the_patched_bytes() {
+        let bytes = *b"segments of unknown size";
+        for (at, new) in [(0, "SEG"), (12, "a known"), (21, "end"), (5, "")] {
+            let mut patched = bytes;
+            patched[at..at + new.len()].copy_from_slice(new.as_bytes());
+            let (old, behind) = (&bytes[at..at + new.len()], bytes.len() - at - new.len());
+            let crc = Crc64::of(&bytes).patched(old, new.as_bytes(), behind as u64);
+            assert_eq!(crc, Crc64::of(&patched), "{new}");
+        }
     }
 
     #[test]

@@ -86,7 +86,7 @@
 //! |---|---|
 //! | [`error`] [`severity`] [`time`] [`ids`] [`checksum`] [`media`] [`naming`] (pure) | the error; how bad a finding is; media time and dates; checked ids; checksums; codec facts; object names |
 //! | [`clock`] | the one place that asks the machine for time and chance |
-//! | [`ts`] (pure) | MPEG-TS packets, tables and PES; splitting at access units |
+//! | [`ts`] [`webm`] (pure) | MPEG-TS packets, tables and PES; WebM elements and blocks; splitting at access units |
 //! | [`playlist`] (pure) | media playlists: model, text, reading, checking |
 //! | [`slicer`] (pure) | when to cut, and the media clock |
 //! | [`store`] [`spool`] | where segments end up, and where they wait until then |
@@ -135,5 +135,6 @@ pub mod time;
 pub mod ts;
 pub mod upload;
 pub mod verify;
+pub mod webm;
 
 pub use error::{Error, ErrorKind, Result};

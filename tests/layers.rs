@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const ROWS: [(&[&str], bool); 14] = [
     (&["error", "severity", "time", "ids", "checksum", "media", "naming"], true),
     (&["clock"], false),
-    (&["ts"], true),
+    (&["ts", "webm"], true),
     (&["playlist"], true),
     (&["slicer"], true),
     (&["store", "spool"], false),

@@ -15,7 +15,8 @@ use tapeline::ids::{MediaKind, RecordingId, Uid};
 use tapeline::media::Container;
 use tapeline::playlist::{check, check_append, parse};
 use tapeline::recorder::{Event, OnFull, Options, OutputSpec, Recorder, Spool, Summary};
-use tapeline::slicer::SlicingRules;
+
+use tapeline::slicer::{Notes, SlicingRules};
 use tapeline::spool::SpoolBase;
 use tapeline::store::{ObjectKind, Store};
 use tapeline::time::{MediaSpan, WallTime};
@@ -227,7 +228,8 @@ async fn outputs_are_independent() {
     assert_eq!(segments, [12, 7]);
     let individual = store.get("s1_main__uid_s_7__uid_e_video.m3u8", 1 << 20).await.unwrap();
     assert_eq!(parse(&individual).unwrap().segments.len(), 7);
-    assert_eq!(summary.outputs[1].notes.skipped_bytes, 22 + 200_000 % 188);
+    let Notes::MpegTs(notes) = summary.outputs[1].notes else { panic!("a transport stream") };
+    assert_eq!(notes.skipped_bytes, 22 + 200_000 % 188);
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,6 +57,7 @@ fn media() -> Vec<Media> {
     while let Some(action) = slicer.pull() {
         match action {
             Action::Open(_) => {}
+            Action::Patch(_) => unreachable!("a transport stream is never patched"),
             Action::Bytes(bytes) => open.extend_from_slice(&bytes),
             Action::Sealed(facts) => made.push(Media { facts, bytes: std::mem::take(&mut open).into() }),
         }

@@ -247,7 +247,7 @@ proptest! {
         }
         let finished = slicer.finish();
         sink.pull(&mut slicer);
-        check(rules(), &Outcome { segments: sink.segments, notes: slicer.notes(), finished }, &stream);
+        check(rules(), &Outcome { segments: sink.segments, notes: ts_notes(&slicer), finished }, &stream);
     }
 
     /// Lost, repeated, damaged and shuffled packets, and bytes between them: never a panic, and every

@@ -239,7 +239,7 @@ fn an_interruption_loses_nothing() {
         slicer.push(&Bytes::copy_from_slice(&stream[before..]), None).unwrap();
         let finished = slicer.finish();
         sink.pull(&mut slicer);
-        let outcome = Outcome { segments: sink.segments, notes: slicer.notes(), finished };
+        let outcome = Outcome { segments: sink.segments, notes: ts_notes(&slicer), finished };
         check(rules(), &outcome, &stream);
         assert_eq!(outcome.reasons(), [CutReason::Interruption, CutReason::Stop], "{announced}");
         assert!(outcome.segments[1].sealed.opened.discontinuity);
@@ -267,7 +267,7 @@ fn tables_alone_do_not_pile_up() {
     slicer.push(&Bytes::copy_from_slice(&stream[before..]), None).unwrap();
     let finished = slicer.finish();
     sink.pull(&mut slicer);
-    let outcome = Outcome { segments: sink.segments, notes: slicer.notes(), finished };
+    let outcome = Outcome { segments: sink.segments, notes: ts_notes(&slicer), finished };
     check(rules(), &outcome, &stream);
     let tables = outcome.segments[1].packets().iter().filter(|p| pid(p) == 0 || pid(p) == PMT_PID).count();
     assert_eq!(tables, 2, "a silent input's tables are not kept");

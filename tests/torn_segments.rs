@@ -35,6 +35,7 @@ fn slice(name: &str, stream: Vec<u8>) -> Vec<Segment> {
     while let Some(action) = slicer.pull() {
         match action {
             Action::Open(_) => open.clear(),
+            Action::Patch(_) => unreachable!("a transport stream is never patched"),
             Action::Bytes(bytes) => open.extend(bytes),
             Action::Sealed(facts) => {
                 let name = format!("{name} {}", segments.len());

@@ -10,6 +10,7 @@ use super::terminal::{print, tell};
 use super::text::{length, size};
 use crate::ids::Generation;
 use crate::recorder::{Event, Metrics, OutputSummary, Recorder, Summary};
+use crate::slicer::Notes;
 
 /// Where events are shown.
 pub enum Progress {
@@ -183,19 +184,28 @@ fn remarks(output: &OutputSummary) -> impl Iterator<Item = String> {
 }
 
 fn counts(output: &OutputSummary) -> impl Iterator<Item = String> {
-    let notes = &output.notes;
-    let counted = [
-        ("segments that do not begin with a key frame", output.without_key_frame),
-        ("losses of packets before they came here", notes.continuity_errors),
-        ("places where the input was no transport stream", notes.sync_losses),
-        ("bytes that belong to no packet, dropped", notes.skipped_bytes),
-        ("packets before the first key frame, dropped", notes.packets_before_start),
-        ("scrambled packets", notes.scrambled_packets),
-        ("packets that came damaged", notes.transport_errors),
-        ("tables that came damaged", notes.table_errors),
-        ("PES packets divided between two segments", notes.torn_pes),
-    ];
-    let told = counted.into_iter().filter(|&(_, count)| count > 0);
+    let of_input = match &output.notes {
+        Notes::MpegTs(notes) => vec![
+            ("losses of packets before they came here", notes.continuity_errors),
+            ("places where the input was no transport stream", notes.sync_losses),
+            ("bytes that belong to no packet, dropped", notes.skipped_bytes),
+            ("packets before the first key frame, dropped", notes.packets_before_start),
+            ("scrambled packets", notes.scrambled_packets),
+            ("packets that came damaged", notes.transport_errors),
+            ("tables that came damaged", notes.table_errors),
+            ("PES packets divided between two segments", notes.torn_pes),
+        ],
+        Notes::WebM(notes) => vec![
+            ("places where the input was no WebM", notes.sync_losses),
+            ("bytes that belong to no element, dropped", notes.skipped_bytes),
+            ("blocks before the first key frame, dropped", notes.blocks_before_start),
+            ("blocks that came damaged", notes.damaged_blocks),
+            ("blocks of tracks that are not announced, dropped", notes.foreign_blocks),
+            ("times that the input began anew", notes.restarts),
+        ],
+    };
+    let keyless = ("segments that do not begin with a key frame", output.without_key_frame);
+    let told = std::iter::once(keyless).chain(of_input).filter(|&(_, count)| count > 0);
     told.map(|(what, count)| format!("  {what}: {count}"))
 }
 

@@ -151,13 +151,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         None if !source.waits() => OnFull::Drop,
         Some(WhenFull::Wait) | None => OnFull::Wait { segments: PATIENT_INPUT_SEGMENTS },
     };
-    let mut spec = OutputSpec::composite(Container::MpegTs);
-    if let Some(date) = start.or_else(|| source.file_time().filter(|_| !source.is_live())) {
-        spec = spec.start_time(date);
-    }
-    if let Some(program) = arguments.program {
-        spec = spec.program(program);
-    }
+    let start = start.or_else(|| source.file_time().filter(|_| !source.is_live()));
     let mut began = std::pin::pin!(begin(&store, &arguments, id, options));
     let started = tokio::select! {
         started = &mut began => Some(started?),
@@ -172,7 +166,6 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             () = clock.sleep(BEGIN_PATIENCE) => return Err(unknown(&store)),
         },
     };
-    let output = recorder.output(spec)?;
     let mut progress = Progress::new(arguments.json, source.size());
     progress.begin(&recorder);
     let mut session = Session {
@@ -181,14 +174,20 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         events: recorder.events(),
         meter: Meter { recorder: &recorder, every: arguments.metrics, due: None },
         clock,
-        output,
-        began: false,
+        wanted: Wanted { start, program: arguments.program },
+        output: None,
     };
     let fed = match stopping {
         true => Ok(Fed::UntilStopped),
         false => session.feed(&mut source, &mut signals, &mut progress).await,
     };
-    let Session { output, mut events, began, .. } = session;
+    let Session { output, mut events, wanted, .. } = session;
+    let began = output.is_some();
+    let output = match output {
+        Some(output) => output,
+        // Of what is empty nothing can be told.
+        None => recorder.output(wanted.spec(Container::default()))?,
+    };
     let ended = output.finish().await;
     // A turn without a frame has nothing to end: another may still record.
     let nothing = output.now().await.is_none();
@@ -253,9 +252,28 @@ struct Session<'a> {
     events: Receiver<Event>,
     meter: Meter<'a>,
     clock: SharedClock,
-    output: Output,
-    /// Bytes were handed on.
-    began: bool,
+    wanted: Wanted,
+    /// There once the first bytes have told what they are.
+    output: Option<Output>,
+}
+
+/// What is asked of the output.
+struct Wanted {
+    start: Option<WallTime>,
+    program: Option<u16>,
+}
+
+impl Wanted {
+    fn spec(&self, container: Container) -> OutputSpec {
+        let mut spec = OutputSpec::composite(container);
+        if let Some(date) = self.start {
+            spec = spec.start_time(date);
+        }
+        if let Some(program) = self.program {
+            spec = spec.program(program);
+        }
+        spec
+    }
 }
 
 impl Session<'_> {
@@ -286,7 +304,9 @@ impl Session<'_> {
                 }
                 () = &mut silence, if live => {
                     silence = self.clock.sleep(self.silence);
-                    self.output.interrupt().await?;
+                    if let Some(output) = &self.output {
+                        output.interrupt().await?;
+                    }
                     continue;
                 }
             };
@@ -294,17 +314,23 @@ impl Session<'_> {
             let Some(chunk) = chunk else { return Ok(Fed::ToTheEnd) };
             progress.read(chunk.bytes.len());
             let mut bytes = chunk.bytes;
+            let output = match &self.output {
+                Some(output) => output.clone(),
+                None => {
+                    let spec = self.wanted.spec(Container::of_stream(&bytes));
+                    self.output.insert(self.meter.recorder.output(spec)?).clone()
+                }
+            };
             while !bytes.is_empty() {
                 let length = if self.pace.is_some() { PACED_BYTES } else { bytes.len() };
                 let piece = bytes.split_to(length.min(bytes.len()));
-                if !self.ready(signals, progress).await {
+                if !self.ready(&output, signals, progress).await {
                     progress.say("stopping");
                     return Ok(Fed::UntilStopped);
                 }
-                self.began = true;
-                self.output.write_bytes_arrived(piece, chunk.arrived).await?;
+                output.write_bytes_arrived(piece, chunk.arrived).await?;
                 show_events(&mut self.events, progress);
-                if !self.keep_pace(signals, progress).await {
+                if !self.keep_pace(&output, signals, progress).await {
                     progress.say("stopping");
                     return Ok(Fed::UntilStopped);
                 }
@@ -314,8 +340,8 @@ impl Session<'_> {
 
     /// Waits until more may be written. Writing may wait for a store that is far behind, or a full disk; a request to
     /// stop may not: false where there is one.
-    async fn ready(&mut self, signals: &mut StopSignals, progress: &mut Progress) -> bool {
-        let mut ready = std::pin::pin!(self.output.ready());
+    async fn ready(&mut self, output: &Output, signals: &mut StopSignals, progress: &mut Progress) -> bool {
+        let mut ready = std::pin::pin!(output.ready());
         loop {
             tokio::select! {
                 biased;
@@ -328,9 +354,14 @@ impl Session<'_> {
     }
 
     /// Waits until what was written is due. False where the process is asked to stop before.
-    async fn keep_pace(&mut self, signals: &mut StopSignals, progress: &mut Progress) -> bool {
+    async fn keep_pace(
+        &mut self,
+        output: &Output,
+        signals: &mut StopSignals,
+        progress: &mut Progress,
+    ) -> bool {
         let Some(pace) = &mut self.pace else { return true };
-        let now = self.output.now().await;
+        let now = output.now().await;
         let mut due = std::pin::pin!(pace.keep(now));
         loop {
             tokio::select! {

@@ -4,10 +4,12 @@
 //! and `se(v)` of ITU-T H.264 sections 7.2 and 9.1, `None` once the bytes end. Emulation prevention bytes
 //! (section 7.4.1.1) are removed on the way, so that nothing is copied and only what is read is looked at.
 
-/// A place in a NAL unit.
+/// A place in a NAL unit, or in a header of VP9 or AV1, which have no emulation prevention.
 #[derive(Debug, Clone)]
 pub(super) struct BitReader<'a> {
     rest: &'a [u8],
+    /// Emulation prevention bytes are removed.
+    escaped: bool,
     /// Zero bytes just before `rest`, 2 at most.
     zeros: u8,
     /// The byte being read; its low `left` bits are still to come.
@@ -18,7 +20,12 @@ pub(super) struct BitReader<'a> {
 impl<'a> BitReader<'a> {
     /// Begins at the first byte of `bytes`, which must not be inside an escaped sequence.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, zeros: 0, current: 0, left: 0 }
+        Self { rest: bytes, escaped: true, zeros: 0, current: 0, left: 0 }
+    }
+
+    /// The same for bytes that stand as they are.
+    pub(super) fn plain(bytes: &'a [u8]) -> Self {
+        Self { escaped: false, ..Self::new(bytes) }
     }
 
     /// The next `count` bits, 32 at most.
@@ -76,7 +83,7 @@ impl<'a> BitReader<'a> {
     fn next_byte(&mut self) -> Option<u8> {
         let (&byte, rest) = self.rest.split_first()?;
         self.rest = rest;
-        if self.zeros >= 2 && byte == 3 {
+        if self.escaped && self.zeros >= 2 && byte == 3 {
             self.zeros = 0;
             return self.next_byte();
         }

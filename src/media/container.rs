@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 /// What a segment is wrapped in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum Container {
     /// MPEG-2 transport stream (ISO/IEC 13818-1).
+    #[default]
     #[serde(rename = "ts")]
     MpegTs,
     /// WebM, the subset of Matroska (RFC 9559) that browsers record.
@@ -14,6 +15,13 @@ pub enum Container {
 }
 
 impl Container {
+    /// The container of a stream that begins with `bytes`, some kilobytes of it: WebM where a file of it begins there, else a
+    /// transport stream.
+    pub fn of_stream(bytes: &[u8]) -> Self {
+        const EBML: [u8; 4] = 0x1a45_dfa3_u32.to_be_bytes();
+        if bytes.starts_with(&EBML) { Self::WebM } else { Self::MpegTs }
+    }
+
     /// The end of an object's name, without its dot.
     pub fn extension(self) -> &'static str {
         match self {

@@ -14,6 +14,7 @@ mod access_unit_properties;
 #[cfg(test)]
 mod access_unit_tests;
 mod adts;
+mod av1;
 mod bits;
 mod codec;
 mod container;
@@ -27,7 +28,11 @@ mod opus;
 #[cfg(test)]
 mod sample_units;
 mod sei;
+mod split;
 mod unit;
+mod vp8;
+mod vp9;
+mod webm_codec;
 
 pub use access_unit::{AccessUnitProbe, RandomAccess, UnitFacts};
 pub use adts::AdtsHeader;
@@ -36,4 +41,6 @@ pub use container::Container;
 pub use format::{AudioFormat, VideoFormat};
 pub use nal::{NalRole, NalUnits};
 pub use opus::{OpusUnit, opus_channels, opus_samples};
+pub use split::{Patch, Split};
 pub use unit::{Cutter, Placement, UnitStart};
+pub use webm_codec::{WebmAudio, WebmVideo};

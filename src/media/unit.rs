@@ -2,7 +2,7 @@
 //! decides where segments begin.
 
 use super::{RandomAccess, VideoFormat};
-use crate::time::Pts33;
+use crate::time::{Pts33, WallTime};
 
 /// The begin of an access unit (of a PES packet, in MPEG-TS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,4 +41,7 @@ pub enum Placement {
 pub trait Cutter {
     /// Places a unit. Units come in the order of the stream.
     fn at_unit(&mut self, unit: &UnitStart) -> Placement;
+
+    /// The date on which the segment begins that was cut last.
+    fn date(&self) -> WallTime;
 }

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::summary::Summary;
 use crate::slicer::CutReason;
+use crate::slicer::Notes;
 use crate::spool::GapCause;
-use crate::ts::Notes;
 
 /// One event. Serialized with its name in `event`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -19,7 +19,6 @@ use crate::clock::draw;
 use crate::continuity::{Claim, ControlObject, Holder, HolderOptions, Phase, Recordings, probe};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Generation, OutputName, RecordingId, Sid};
-use crate::media::Container;
 use crate::naming::{NameKind, ObjectName, key};
 use crate::playlist::Header;
 use crate::salvage::{Destination, Others};
@@ -257,11 +256,8 @@ impl Recorder {
     /// Opens an output. Each has its own playlist; handles are independent of each other.
     ///
     /// # Errors
-    /// `InvalidInput` for an output that is open already, or a container that cannot be recorded.
+    /// `InvalidInput` for an output that is open already.
     pub fn output(&self, spec: OutputSpec) -> Result<Output> {
-        if spec.container != Container::MpegTs {
-            return Err(Error::new(ErrorKind::InvalidInput, "only MPEG-TS can be recorded so far"));
-        }
         let session = &self.session;
         let playlist = session.playlist(spec.name);
         let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -272,6 +268,7 @@ impl Recorder {
             ));
         }
         let slicer = Slicer::new(SlicerOptions {
+            container: spec.container,
             rules: session.options.rules,
             start: spec.start.unwrap_or_else(|| session.options.clock.wall()),
             program: spec.program,

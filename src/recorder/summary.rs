@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::continuity::Phase;
+use crate::slicer::Notes;
 use crate::spool::GapCause;
 use crate::time::WallTime;
-use crate::ts::Notes;
 use crate::upload::FinishedOutput;
 
 /// The recording at its end.

@@ -6,6 +6,7 @@
 
 mod extent;
 mod facts;
+mod notes;
 mod plan;
 mod rules;
 mod timeline;
@@ -14,11 +15,13 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::media::Container;
+use crate::media::{Container, Patch, Split};
 use crate::time::WallTime;
-use crate::ts::{Notes, Split, Splitter, SplitterOptions};
+use crate::ts::{Splitter, SplitterOptions};
+use crate::webm::WebmSplitter;
 pub use extent::Extent;
 pub use facts::{CutReason, OpenedSegment, SealedSegment};
+pub use notes::Notes;
 use plan::{Border, Plan};
 pub use rules::SlicingRules;
 
@@ -29,6 +32,8 @@ pub enum Action {
     Open(OpenedSegment),
     /// Append to the open segment.
     Bytes(Bytes),
+    /// Replace bytes of the open segment. No more are appended to it.
+    Patch(Patch),
     /// The open segment is complete.
     Sealed(SealedSegment),
 }
@@ -36,6 +41,8 @@ pub enum Action {
 /// How to slice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SlicerOptions {
+    /// What comes in, and what the segments are.
+    pub container: Container,
     /// When to cut.
     pub rules: SlicingRules,
     /// The date of the first frame, where the input's chunks bear no time of arrival.
@@ -64,6 +71,18 @@ pub enum SliceError {
         /// What is there.
         present: Vec<u16>,
     },
+    /// No WebM file begins in all the bytes.
+    NotWebm {
+        /// How many bytes were searched.
+        bytes: u64,
+    },
+    /// A WebM file, but its tracks never came.
+    NoTracks,
+    /// A track has a codec that WebM does not hold.
+    NoPlaceInWebm {
+        /// Its `CodecID`.
+        codec: String,
+    },
     /// No program association table or no program map came.
     NoProgramMap,
     /// The program has no stream that could be sliced.
@@ -85,7 +104,12 @@ impl fmt::Display for SliceError {
             Self::NoProgramMap => {
                 f.write_str("MPEG-TS packets but no program map (PAT and PMT); the stream was cut too short or is damaged")
             }
-            Self::NoStreams => f.write_str("the program has no audio or video"),
+            Self::NotWebm { bytes } => write!(f, "no WebM file begins in {bytes} bytes"),
+            Self::NoTracks => f.write_str("WebM without readable tracks; the stream was cut too short or is damaged"),
+            Self::NoPlaceInWebm { codec } => {
+                write!(f, "{codec} is none of the codecs of WebM: VP8, VP9, AV1, Opus, Vorbis")
+            }
+            Self::NoStreams => f.write_str("the stream has no audio or video"),
             Self::NoKeyFrame => f.write_str("no key frame came, so there was nowhere to begin"),
         }
     }
@@ -97,6 +121,7 @@ impl std::error::Error for SliceError {}
 #[derive(Debug)]
 enum Reader {
     MpegTs(Box<Splitter>),
+    WebM(Box<WebmSplitter>),
 }
 
 /// Cuts a stream into segments. See the [module](self).
@@ -112,9 +137,15 @@ pub struct Slicer {
 impl Slicer {
     /// A slicer at the begin of a stream.
     pub fn new(options: SlicerOptions) -> Self {
-        let splitter = Splitter::new(SplitterOptions { program: options.program });
+        let reader = match options.container {
+            Container::MpegTs => {
+                let splitter = Splitter::new(SplitterOptions { program: options.program });
+                Reader::MpegTs(Box::new(splitter))
+            }
+            Container::WebM => Reader::WebM(Box::new(WebmSplitter::new())),
+        };
         Self {
-            reader: Reader::MpegTs(Box::new(splitter)),
+            reader,
             plan: Plan::new(options.rules, options.start, options.clocks_used),
             wanted_program: options.program,
             bytes_in: 0,
@@ -126,6 +157,7 @@ impl Slicer {
     pub fn container(&self) -> Container {
         match self.reader {
             Reader::MpegTs(_) => Container::MpegTs,
+            Reader::WebM(_) => Container::WebM,
         }
     }
 
@@ -138,20 +170,23 @@ impl Slicer {
         self.plan.arrived(arrived);
         match &mut self.reader {
             Reader::MpegTs(splitter) => splitter.push(chunk, &mut self.plan),
+            Reader::WebM(splitter) => splitter.push(chunk, &mut self.plan),
         }
-        self.check_program()
+        self.check()
     }
 
     /// The next thing to do. All that a `push` decided can be pulled after it.
     pub fn pull(&mut self) -> Option<Action> {
         let split = match &mut self.reader {
             Reader::MpegTs(splitter) => splitter.pull()?,
+            Reader::WebM(splitter) => splitter.pull()?,
         };
         match split {
             Split::Bytes(bytes) => {
                 self.segment_bytes += bytes.len() as u64;
                 Some(Action::Bytes(bytes))
             }
+            Split::Patch(patch) => Some(Action::Patch(patch)),
             // A mark in the bytes has its border in the plan.
             Split::Opened | Split::Sealed => match self.plan.border()? {
                 Border::Opened(facts) => Some(Action::Open(facts)),
@@ -168,6 +203,7 @@ impl Slicer {
     pub fn interrupt(&mut self) {
         match &mut self.reader {
             Reader::MpegTs(splitter) => splitter.interrupt(&mut self.plan),
+            Reader::WebM(splitter) => splitter.interrupt(&mut self.plan),
         }
         self.plan.interrupt();
     }
@@ -179,16 +215,18 @@ impl Slicer {
     pub fn finish(&mut self) -> Result<(), SliceError> {
         match &mut self.reader {
             Reader::MpegTs(splitter) => splitter.finish(&mut self.plan),
+            Reader::WebM(splitter) => splitter.finish(&mut self.plan),
         }
         self.plan.finish();
-        self.check_program()?;
+        self.check()?;
         if self.plan.segments() > 0 { Ok(()) } else { Err(self.nothing_recorded()) }
     }
 
     /// Counted oddities of the input so far.
     pub fn notes(&self) -> Notes {
         match &self.reader {
-            Reader::MpegTs(splitter) => splitter.notes(),
+            Reader::MpegTs(splitter) => Notes::MpegTs(splitter.notes()),
+            Reader::WebM(splitter) => Notes::WebM(splitter.notes()),
         }
     }
 
@@ -197,30 +235,44 @@ impl Slicer {
         self.plan.now()
     }
 
-    fn check_program(&self) -> Result<(), SliceError> {
-        let Reader::MpegTs(splitter) = &self.reader;
-        let present = splitter.programs();
-        // Once it was found, a table that misses it is damaged or early, and no reason to give up.
-        match self.wanted_program.filter(|_| splitter.pmt().is_none()) {
-            Some(wanted) if !present.is_empty() && !present.contains(&wanted) => {
-                Err(SliceError::NoSuchProgram { wanted, present: present.to_vec() })
+    fn check(&self) -> Result<(), SliceError> {
+        match &self.reader {
+            Reader::MpegTs(splitter) => {
+                let present = splitter.programs();
+                // Once it was found, a table that misses it is damaged or early, and no reason to give up.
+                match self.wanted_program.filter(|_| splitter.pmt().is_none()) {
+                    Some(wanted) if !present.is_empty() && !present.contains(&wanted) => {
+                        Err(SliceError::NoSuchProgram { wanted, present: present.to_vec() })
+                    }
+                    _ => Ok(()),
+                }
             }
-            _ => Ok(()),
+            Reader::WebM(splitter) => match splitter.unfit() {
+                Some(codec) => Err(SliceError::NoPlaceInWebm { codec: codec.to_owned() }),
+                None => Ok(()),
+            },
         }
     }
 
     fn nothing_recorded(&self) -> SliceError {
-        let Reader::MpegTs(splitter) = &self.reader;
         if self.bytes_in == 0 {
-            SliceError::Empty
-        } else if splitter.notes().packets == 0 {
-            SliceError::NotTransportStream { bytes: self.bytes_in }
-        } else {
-            match splitter.pmt() {
+            return SliceError::Empty;
+        }
+        match &self.reader {
+            Reader::MpegTs(splitter) if splitter.notes().packets == 0 => {
+                SliceError::NotTransportStream { bytes: self.bytes_in }
+            }
+            Reader::MpegTs(splitter) => match splitter.pmt() {
                 None => SliceError::NoProgramMap,
                 Some(pmt) if pmt.streams.is_empty() => SliceError::NoStreams,
                 Some(_) => SliceError::NoKeyFrame,
-            }
+            },
+            Reader::WebM(splitter) => match splitter.tracks() {
+                None if splitter.is_webm() => SliceError::NoTracks,
+                None => SliceError::NotWebm { bytes: self.bytes_in },
+                Some(tracks) if tracks.lead().is_none() => SliceError::NoStreams,
+                Some(_) => SliceError::NoKeyFrame,
+            },
         }
     }
 }

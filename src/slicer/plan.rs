@@ -435,6 +435,10 @@ impl Cutter for Plan {
         self.foreign_since = None;
         self.lead(unit)
     }
+
+    fn date(&self) -> WallTime {
+        self.segment.as_ref().map_or(self.start, |segment| segment.facts.date)
+    }
 }
 
 #[cfg(test)]

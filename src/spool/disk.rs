@@ -146,7 +146,7 @@ impl DiskFolder {
 
     /// Creates a file, of which there is none yet; the folder too, where somebody has removed it.
     pub fn create_file(&self, name: &str) -> io::Result<File> {
-        let create = || File::options().read(true).append(true).create_new(true).open(self.path.join(name));
+        let create = || File::options().read(true).write(true).create_new(true).open(self.path.join(name));
         match create() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.restore()?;

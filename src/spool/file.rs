@@ -119,6 +119,20 @@ impl SpoolFile {
         }
     }
 
+    /// Puts bytes in the place of those that were appended from `offset` on.
+    pub fn patch(&self, offset: u64, bytes: Bytes) {
+        match &self.body {
+            Body::Disk(writer) => {
+                let mut state = writer.lock();
+                if state.failure.is_none() {
+                    state.waiting_bytes += bytes.len();
+                    state.jobs.push(Job::Patch(offset, bytes));
+                }
+            }
+            Body::Memory { file, .. } => file.patch(offset, &bytes),
+        }
+    }
+
     /// Has written what was appended, at once or soon. Waits where more than a mebibyte is waiting for a disk that
     /// is slow, not for one that is full.
     ///

@@ -123,6 +123,25 @@ impl MemoryFile {
         }
     }
 
+    /// Puts bytes in the place of others.
+    pub fn patch(&self, offset: u64, mut bytes: &[u8]) {
+        let mut pieces = lock(&self.bytes);
+        let Pieces { full, open } = &mut *pieces;
+        let mut at = usize::try_from(offset).unwrap_or(usize::MAX);
+        for piece in full {
+            let now = piece.len().saturating_sub(at).min(bytes.len());
+            if now > 0 {
+                let (these, later) = bytes.split_at(now);
+                let mut changed = piece.to_vec();
+                changed.splice(at..at + now, these.iter().copied());
+                (*piece, bytes) = (Bytes::from(changed), later);
+            }
+            at = at.saturating_sub(piece.len());
+        }
+        let end = at.saturating_add(bytes.len()).min(open.len());
+        open.splice(at.min(end)..end, bytes.iter().copied());
+    }
+
     /// All bytes, in pieces.
     pub fn read(&self) -> Vec<Bytes> {
         let pieces = lock(&self.bytes);

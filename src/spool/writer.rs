@@ -26,6 +26,8 @@ const PIECE: usize = 64 * 1024;
 pub(super) enum Job {
     Fact(String),
     Bytes(Bytes),
+    /// Bytes that take the place of others, from an offset on.
+    Patch(u64, Bytes),
     /// Nothing more will come.
     Close,
 }
@@ -202,6 +204,12 @@ impl Writer {
                     }
                     written.1.map_err(|error| (done, error))?;
                 }
+                Job::Patch(offset, bytes) => {
+                    let file = self.open().map_err(|error| (done, error))?;
+                    // The whole of it again, where it was cut short: that changes nothing.
+                    file.write_all_at(bytes, *offset).map_err(|error| (done, error))?;
+                    done += 1;
+                }
                 Job::Close => {
                     // A segment without a byte has a file too.
                     self.open().map_err(|error| (done, error))?;
@@ -251,7 +259,7 @@ impl Writer {
 impl Job {
     fn len(&self) -> usize {
         match self {
-            Self::Bytes(bytes) => bytes.len(),
+            Self::Bytes(bytes) | Self::Patch(_, bytes) => bytes.len(),
             Self::Fact(_) | Self::Close => 0,
         }
     }
@@ -261,7 +269,7 @@ impl Job {
 fn write_slices(mut file: &File, jobs: &[Job]) -> (usize, io::Result<()>) {
     let bytes = jobs.iter().filter_map(|job| match job {
         Job::Bytes(bytes) => Some(IoSlice::new(bytes)),
-        Job::Fact(_) | Job::Close => None,
+        Job::Fact(_) | Job::Patch(..) | Job::Close => None,
     });
     let mut slices: Vec<IoSlice<'_>> = bytes.collect();
     let mut slices = &mut slices[..];

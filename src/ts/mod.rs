@@ -38,6 +38,6 @@ pub use pmt::{ElementaryStream, Pmt};
 pub use psi::{Section, SectionAssembler, crc32};
 pub use remains::{Remains, Unfit, UnitTimes};
 pub use segment_map::SegmentMap;
-pub use splitter::{Split, Splitter, SplitterOptions};
+pub use splitter::{Splitter, SplitterOptions};
 pub use stream_type::{StreamKind, StreamType};
 pub use survey::{Fault, FaultKind, StreamSurvey, Survey, TsSurvey};

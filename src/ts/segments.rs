@@ -15,9 +15,9 @@ use bytes::Bytes;
 use super::appender::Appender;
 use super::notes::Notes;
 use super::packet::{Packet, Pid};
-use super::splitter::Split;
 use super::tables::Tables;
 use super::track::{Track, TrackKind};
+use crate::media::Split;
 use crate::time::{MediaSpan, Pts33};
 
 /// Bytes that may wait for open PES packets to end.

@@ -20,7 +20,7 @@ use super::segments::{Piece, Segments};
 use super::stream_type::StreamKind;
 use super::tables::{TableNews, Tables};
 use super::track::{Continuity, TrackKind};
-use crate::media::{Cutter, Placement, RandomAccess, UnitFacts, UnitStart};
+use crate::media::{Cutter, Placement, RandomAccess, Split, UnitFacts, UnitStart};
 use crate::time::Pts33;
 
 /// Bytes kept of a stream whose map has not come yet.
@@ -33,17 +33,6 @@ const KEY_UNIT: UnitFacts = UnitFacts { random_access: RandomAccess::Key, video_
 pub struct SplitterOptions {
     /// `program_number` to record; `None` takes the PAT's first.
     pub program: Option<u16>,
-}
-
-/// What comes out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Split {
-    /// A segment begins.
-    Opened,
-    /// Bytes of the open segment.
-    Bytes(Bytes),
-    /// The open segment has all its bytes.
-    Sealed,
 }
 
 /// The splitter's state. The head of this file says how it works.

@@ -63,6 +63,7 @@ impl Sink {
                     assert!(!bytes.is_empty());
                     self.open.as_mut().expect("bytes belong to a segment").1.extend(bytes);
                 }
+                Action::Patch(_) => unreachable!("a transport stream is never patched"),
                 Action::Sealed(sealed) => {
                     let (opened, bytes) = self.open.take().expect("what is sealed was open");
                     assert_eq!(sealed.opened, opened);
@@ -74,6 +75,14 @@ impl Sink {
     }
 }
 
+/// What was counted of a transport stream.
+pub fn ts_notes(slicer: &Slicer) -> Notes {
+    match slicer.notes() {
+        tapeline::slicer::Notes::MpegTs(notes) => notes,
+        tapeline::slicer::Notes::WebM(_) => unreachable!("a transport stream"),
+    }
+}
+
 pub fn slice_chunks<'a>(options: SlicerOptions, chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut slicer = Slicer::new(options);
     let mut sink = Sink::default();
@@ -81,13 +90,13 @@ pub fn slice_chunks<'a>(options: SlicerOptions, chunks: impl IntoIterator<Item =
         let pushed = slicer.push(&Bytes::copy_from_slice(chunk), None);
         sink.pull(&mut slicer);
         if let Err(error) = pushed {
-            return Outcome { segments: sink.segments, notes: slicer.notes(), finished: Err(error) };
+            return Outcome { segments: sink.segments, notes: ts_notes(&slicer), finished: Err(error) };
         }
     }
     let finished = slicer.finish();
     sink.pull(&mut slicer);
     assert!(sink.open.is_none(), "all is sealed");
-    Outcome { segments: sink.segments, notes: slicer.notes(), finished }
+    Outcome { segments: sink.segments, notes: ts_notes(&slicer), finished }
 }
 
 /// Slices in chunks of 64 KiB and checks what always holds.

@@ -11,73 +11,12 @@
 // that it got to.
 // A player forgives a lot (no PAT, no PCR): the caller should compare duration, buffered and
 // fragments with what was recorded.
-//
-// hls.js and playwright-core are looked for in $TAPELINE_NODE_MODULES (.ci/cache/node_modules),
-// the browser in $CHROMIUM (/usr/bin/chromium).
 
-import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
-import http from "node:http";
-import { createRequire } from "node:module";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const HERE = path.dirname(fileURLToPath(import.meta.url));
-const MODULES = path.resolve(
-  process.env.TAPELINE_NODE_MODULES ?? path.join(HERE, "../../.ci/cache/node_modules"),
-);
-const require = createRequire(path.join(MODULES, "from-here.js"));
-
-const TYPES = { ".m3u8": "application/vnd.apple.mpegurl", ".ts": "video/mp2t", ".mp4": "video/mp4",
-                ".m4s": "video/iso.segment", ".webm": "video/webm" };
-const BROWSER_FLAGS = [
-  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
-];
-
-/** First and last byte asked for, or null for the whole file. */
-function range(header, size) {
-  const asked = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
-  if (!asked || (!asked[1] && !asked[2])) return null;
-  if (!asked[1]) return [Math.max(0, size - Number(asked[2])), size - 1];
-  return [Number(asked[1]), asked[2] ? Math.min(Number(asked[2]), size - 1) : size - 1];
-}
-
-async function answer(folder, request, reply) {
-  const asked = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
-  const headers = { "access-control-allow-origin": "*", "accept-ranges": "bytes", "cache-control": "no-store" };
-  if (asked === "/.page") {
-    reply.writeHead(200, { ...headers, "content-type": "text/html" });
-    return reply.end('<!doctype html><script src="/.hls.js"></script><video muted></video>');
-  }
-  const file = asked === "/.hls.js" ? path.join(MODULES, "hls.js/dist/hls.min.js") : path.join(folder, asked);
-  const found = await stat(file).catch(() => null);
-  if (!found?.isFile()) {
-    reply.writeHead(404, headers);
-    return reply.end();
-  }
-  const part = range(request.headers.range, found.size);
-  if (part && part[0] > part[1]) {
-    reply.writeHead(416, { ...headers, "content-range": `bytes */${found.size}` });
-    return reply.end();
-  }
-  const [first, last] = part ?? [0, found.size - 1];
-  if (part) headers["content-range"] = `bytes ${first}-${last}/${found.size}`;
-  reply.writeHead(part ? 206 : 200, {
-    ...headers, "content-type": TYPES[path.extname(file)] ?? "text/javascript", "content-length": last - first + 1,
-  });
-  if (request.method === "HEAD" || last < first) return reply.end();
-  return createReadStream(file, { start: first, end: last }).pipe(reply);
-}
-
-async function serve(folder) {
-  const server = http.createServer((request, reply) =>
-    answer(folder, request, reply).catch(() => reply.destroy()));
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  return server;
-}
+import { inBrowser } from "./browser.mjs";
 
 /** Runs in the page. */
 function playToEnd({ url, rate, timeout, seeks }) {
@@ -139,28 +78,13 @@ async function main() {
   }
   const playlist = path.resolve(positionals[0]);
   await readFile(playlist);
-  const { chromium } = require("playwright-core");
-  const server = await serve(path.dirname(playlist));
-  let browser;
-  try {
-    const origin = `http://127.0.0.1:${server.address().port}`;
-    browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: BROWSER_FLAGS, timeout: 30_000,
-    });
-    const page = await browser.newPage();
-    await page.goto(`${origin}/.page`);
-    const report = await page.evaluate(playToEnd, {
-      url: `${origin}/${encodeURIComponent(path.basename(playlist))}`,
-      rate: Number(values.rate), timeout: Number(values.timeout),
-      seeks: values.seek.split(",").filter(Boolean).map(Number),
-    });
-    console.log(JSON.stringify(report));
-    return report.ended && report.errors.every(tolerated) ? 0 : 1;
-  } finally {
-    await browser?.close();
-    server.closeAllConnections();
-    server.close();
-  }
+  const report = await inBrowser(path.dirname(playlist), playToEnd, (origin) => ({
+    url: `${origin}/${encodeURIComponent(path.basename(playlist))}`,
+    rate: Number(values.rate), timeout: Number(values.timeout),
+    seeks: values.seek.split(",").filter(Boolean).map(Number),
+  }));
+  console.log(JSON.stringify(report));
+  return report.ended && report.errors.every(tolerated) ? 0 : 1;
 }
 
 process.exitCode = await main();

@@ -1,0 +1,272 @@
+//! WebM streams in segments: nothing of them is lost, each is a file of its own, and bad input does no harm.
+
+mod webm_support;
+
+use proptest::prelude::*;
+use tapeline::slicer::{CutReason, SliceError};
+use webm_support::{
+    Block, CLUSTER, CUES, FIXTURES, File, INFO, SEEK_HEAD, TRACKS, VOID, element, elements, files, fixture,
+    number, rules, slice, start,
+};
+
+fn whole(name: &str) -> webm_support::Outcome {
+    slice(rules(), [&fixture(name)[..]])
+}
+
+/// A track's blocks: their times, and all that is in them.
+fn of_track(blocks: &[(i64, Block)], track: u8) -> Vec<(i64, Vec<u8>)> {
+    let blocks = blocks.iter().filter(|(_, block)| block.track == track);
+    blocks.map(|(at, block)| (*at, block.body.clone())).collect()
+}
+
+#[test]
+fn blocks_and_their_times_are_those_of_the_input() {
+    for (name, segments) in FIXTURES {
+        let outcome = whole(name);
+        assert_eq!(outcome.end, Ok(()), "{name}");
+        assert_eq!(outcome.made.len(), segments, "{name}");
+        // Where a file begins anew in the stream, its times do.
+        let mut input: Vec<(i64, Block)> = Vec::new();
+        let mut shift = 0;
+        for file in files(&fixture(name)) {
+            let first = file.blocks.iter().find(|block| block.key && block.track == 1).unwrap().at;
+            input.extend(file.blocks.into_iter().map(|block| (block.at - first + shift, block)));
+            shift += 4000;
+        }
+        let mut output = Vec::new();
+        for made in &outcome.made {
+            let [file] = &files(&made.bytes)[..] else { panic!("{name}: not one file") };
+            // Its own times begin at 0, on the date that it says.
+            let begin = file.date.unwrap() - start().millis();
+            assert_eq!(file.blocks.iter().map(|block| block.at).min(), Some(0), "{name}");
+            output.extend(file.blocks.iter().map(|block| (begin + block.at, block.clone())));
+        }
+        for track in [1, 2] {
+            let (theirs, ours) = (of_track(&input, track), of_track(&output, track));
+            assert_eq!(ours.len(), theirs.len(), "{name} {track}");
+            assert!(ours == theirs, "{name} {track}");
+        }
+        assert_eq!(outcome.notes.faults().skipped_bytes, 0, "{name}");
+    }
+}
+
+/// Each position that a file gives leads to what it says.
+fn check_index(bytes: &[u8], file: &File, what: &str) {
+    let (begin, _) = file.segment;
+    let top: Vec<u32> = file.top.iter().map(|element| element.id).collect();
+    assert_eq!(top[..3], [SEEK_HEAD, INFO, TRACKS], "{what}");
+    assert_eq!(top.last(), Some(&CUES), "{what}");
+    assert!(top[3..top.len() - 1].iter().all(|id| *id == CLUSTER), "{what}");
+    let mut sought = Vec::new();
+    for seek in elements(bytes, file.top[0].content, file.top[0].end.unwrap()) {
+        let fields = elements(bytes, seek.content, seek.end.unwrap());
+        let (id, position) = (number(bytes, fields[0]) as u32, number(bytes, fields[1]));
+        assert_eq!(element(bytes, begin + position as usize).id, id, "{what}");
+        sought.push(id);
+    }
+    assert_eq!(sought, [INFO, TRACKS, CUES], "{what}");
+    let cues = file.top.last().unwrap();
+    let points = elements(bytes, cues.content, cues.end.unwrap());
+    for point in &points {
+        let fields = elements(bytes, point.content, point.end.unwrap());
+        let places = elements(bytes, fields[1].content, fields[1].end.unwrap());
+        let [track, cluster, block] = [0, 1, 2].map(|at| number(bytes, places[at]) as usize);
+        let cluster = element(bytes, begin + cluster);
+        assert_eq!(cluster.id, CLUSTER, "{what}");
+        let found = file.blocks.iter().find(|found| found.begin == cluster.content + block).unwrap();
+        assert!(found.key, "{what}");
+        assert_eq!(
+            (u64::from(found.track), found.at as u64),
+            (track as u64, number(bytes, fields[0])),
+            "{what}"
+        );
+    }
+    let keys = file.blocks.iter().filter(|block| block.track == 1 && block.key).count();
+    let audio_alone = file.blocks.iter().all(|block| block.track == 1 && block.key);
+    assert!(audio_alone && !points.is_empty() || points.len() == keys, "{what}: {} {keys}", points.len());
+}
+
+#[test]
+fn every_segment_is_a_file_of_known_sizes_that_begins_with_a_key_frame() {
+    for (name, _) in FIXTURES {
+        for made in whole(name).made {
+            let what = format!("{name} {:?}", made.facts.opened.seq);
+            let [file] = &files(&made.bytes)[..] else { panic!("{what}: not one file") };
+            assert!(file.sized, "{what}");
+            assert!(file.top.iter().all(|top| element(&made.bytes, top.begin).end.is_some()), "{what}");
+            // Sound may stand before it, as in the input.
+            let first = file.blocks.iter().find(|block| block.track == 1).unwrap();
+            assert!(first.key && first.at <= 10, "{what}: {first:?}");
+            assert!(made.facts.opened.starts_with_key, "{what}");
+            let last = file.blocks.iter().map(|block| block.at).max().unwrap() as f64;
+            let duration = file.duration.unwrap();
+            assert!(duration > last && duration <= last + 80.0, "{what}: {duration} {last}");
+            let expected = made.facts.duration_millis as f64;
+            assert!((duration - expected).abs() < 100.0, "{what}: {duration} {expected}");
+            check_index(&made.bytes, file, &what);
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_was_never_sealed_holds_all_blocks() {
+    for (name, _) in FIXTURES {
+        for made in whole(name).made {
+            // Cues come only at the end: what is torn ends before them.
+            let end = files(&made.bytes)[0].top.last().unwrap().begin;
+            let torn = &files(&made.torn[..end])[0];
+            assert!(!torn.sized && torn.duration.is_none(), "{name}");
+            let bodies = |file: &File| file.blocks.iter().map(|block| block.body.clone()).collect::<Vec<_>>();
+            assert!(bodies(torn) == bodies(&files(&made.bytes)[0]), "{name}");
+            let seeks = elements(&made.torn, torn.top[0].content, torn.top[0].end.unwrap());
+            assert_eq!(seeks[2].id, VOID, "{name}");
+        }
+    }
+}
+
+#[test]
+fn cuts_have_their_reasons() {
+    let reasons = |name| whole(name).made.iter().map(|made| made.facts.reason).collect::<Vec<_>>();
+    assert_eq!(reasons("vp8_opus"), [CutReason::Target, CutReason::Target, CutReason::Stop]);
+    assert_eq!(reasons("vp8_size_change"), [CutReason::Parameters, CutReason::Stop]);
+    assert_eq!(reasons("restart"), [CutReason::ClockJump, CutReason::Stop]);
+    for name in ["vp8_size_change", "restart"] {
+        let outcome = whole(name);
+        assert!(outcome.made[1].facts.opened.discontinuity, "{name}");
+        let tracks = |made: usize| files(&outcome.made[made].bytes)[0].tracks.clone();
+        assert_ne!(tracks(0), tracks(1), "{name}");
+    }
+    assert_eq!(whole("restart").notes.restarts, 1);
+}
+
+#[test]
+fn a_stream_that_is_joined_late_begins_at_its_next_key_frame() {
+    let stream = fixture("browser");
+    let file = &files(&stream)[0];
+    let head = file.top.iter().find(|element| element.id == CLUSTER).unwrap().begin;
+    // In the middle of the first Cluster, and of a block.
+    let joined = [&stream[..head], &stream[head + 9_001..]].concat();
+    let outcome = slice(rules(), [&joined[..]]);
+    assert_eq!(outcome.end, Ok(()));
+    assert_eq!(outcome.notes.sync_losses, 1);
+    let first = files(&outcome.made[0].bytes).remove(0).blocks.into_iter().find(|block| block.track == 1);
+    assert!(first.unwrap().key);
+    let missing =
+        outcome.made.iter().flat_map(|made| files(&made.bytes)).map(|file| file.blocks.len()).sum::<usize>();
+    assert!(missing < file.blocks.len() && missing > file.blocks.len() / 3, "{missing}");
+}
+
+#[test]
+fn garbage_in_the_middle_costs_no_more_than_the_cluster_it_is_in() {
+    for name in ["vp8_opus", "browser"] {
+        let stream = fixture(name);
+        let input = &files(&stream)[0];
+        let second = input.top.iter().filter(|element| element.id == CLUSTER).nth(1).unwrap();
+        let middle = (second.content + second.end.unwrap()) / 2;
+        for cut in [0, 5000] {
+            let noise: Vec<u8> = (0..997_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+            let damaged = [&stream[..middle], &noise, &stream[middle + cut..]].concat();
+            let outcome = slice(rules(), [&damaged[..]]);
+            assert_eq!(outcome.end, Ok(()), "{name}");
+            assert!(outcome.notes.faults().sync_losses > 0, "{name}");
+            let found: Vec<Block> = outcome
+                .made
+                .iter()
+                .flat_map(|made| files(&made.bytes))
+                .flat_map(|file| file.blocks)
+                .collect();
+            let outside = |block: &&Block| block.begin < middle - 3000 || block.begin >= second.end.unwrap();
+            let missing = input.blocks.iter().filter(outside);
+            let missing = missing.filter(|block| !found.iter().any(|found| found.body == block.body)).count();
+            assert_eq!(missing, 0, "{name} {cut}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_recorded_is_told_by_its_name() {
+    let end = |bytes: &[u8]| slice(rules(), [bytes]).end.unwrap_err();
+    assert_eq!(end(&[]), SliceError::Empty);
+    assert_eq!(end(&[0x47; 1000]), SliceError::NotWebm { bytes: 1000 });
+    let stream = fixture("vp8_opus");
+    let file = &files(&stream)[0];
+    let tracks = file.top.iter().find(|element| element.id == TRACKS).unwrap();
+    assert_eq!(end(&stream[..tracks.begin]), SliceError::NoTracks);
+    assert_eq!(end(&stream[..tracks.end.unwrap()]), SliceError::NoKeyFrame);
+    let at = stream.windows(5).position(|five| five == b"V_VP8").unwrap();
+    let mut other = stream.clone();
+    other[at..at + 5].copy_from_slice(b"V_XYZ");
+    assert_eq!(end(&other), SliceError::NoPlaceInWebm { codec: "V_XYZ".to_owned() });
+    let mut without = stream.clone();
+    // A subtitle track instead of each.
+    for at in 0..without.len() - 3 {
+        if without[at] == 0x83 && without[at + 1] == 0x81 && at < tracks.end.unwrap() {
+            without[at + 2] = 0x11;
+        }
+    }
+    assert_eq!(end(&without), SliceError::NoStreams);
+}
+
+#[test]
+fn a_size_that_lies_costs_nothing() {
+    // Four gigabytes of a block are announced, and of Tracks.
+    let stream = fixture("vp8_opus");
+    let head = files(&stream)[0].top.iter().find(|element| element.id == CLUSTER).unwrap().begin;
+    for id in [&[0xa3][..], &[0x16, 0x54, 0xae, 0x6b], &[0x15, 0x49, 0xa9, 0x66], &[0xe7]] {
+        let lie = [id, &[0x01, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xf0]].concat();
+        let cluster = [&CLUSTER.to_be_bytes()[..], &[0xff, 0xe7, 0x81, 0x00]].concat();
+        let bytes = [&stream[..head], &cluster, &lie, &stream[head..]].concat();
+        let outcome = slice(rules(), [&bytes[..]]);
+        assert_eq!(outcome.end, Ok(()));
+        assert_eq!((outcome.made.len(), outcome.notes.sync_losses), (3, 1), "{id:x?}");
+    }
+}
+
+#[test]
+fn the_same_comes_of_chunks_of_any_size() {
+    for (name, _) in FIXTURES {
+        let stream = fixture(name);
+        let expected = whole(name);
+        for length in [1, 2, 13, 188, 4_099, 65_536] {
+            assert!(slice(rules(), stream.chunks(length)) == expected, "{name} {length}");
+        }
+    }
+}
+
+proptest! {
+    /// Damage never panics, and how the bytes were cut changes nothing.
+    #[test]
+    fn damaged_streams_end_and_do_not_depend_on_chunks(
+        which in 0..FIXTURES.len(),
+        edits in prop::collection::vec((0_usize..120_000, any::<u8>(), 0_usize..3), 0..12),
+        lengths in prop::collection::vec(1_usize..9_000, 1..6),
+    ) {
+        let mut stream = fixture(FIXTURES[which].0);
+        stream.truncate(40_000);
+        for (at, byte, kind) in edits {
+            let at = at % stream.len();
+            match kind {
+                0 => stream[at] = byte,
+                1 => drop(stream.drain(at..(at + usize::from(byte)).min(stream.len() - 1))),
+                _ => stream.insert(at, byte),
+            }
+        }
+        let expected = slice(rules(), [&stream[..]]);
+        let mut chunks = Vec::new();
+        let mut rest = &stream[..];
+        for length in lengths.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (now, later) = rest.split_at((*length).min(rest.len()));
+            chunks.push(now);
+            rest = later;
+        }
+        prop_assert!(slice(rules(), chunks) == expected);
+        for made in &expected.made {
+            let file = files(&made.bytes);
+            prop_assert_eq!(file.len(), 1);
+            prop_assert!(file[0].sized);
+        }
+    }
+}
