@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use tapeline::slicer::{Action, Slicer, SlicerOptions};
-use tapeline::ts::{PACKET_LEN, Packet, Pid};
+use tapeline::ts::{PACKET_LEN, Packet, Pid, crc32};
 
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -44,4 +44,32 @@ fn a_silence_right_after_a_new_map_loses_nothing() {
         slicer.finish().unwrap();
         assert_eq!(holes(&bytes_out(&mut slicer)), [], "silence after packet {silence}");
     }
+}
+
+/// A map that names a stream's PID for its clock alone, and the next one, of another run of the clock, that has it back: packets that
+/// waited for the next segment used to be overtaken by those behind them.
+#[test]
+fn a_kind_that_comes_back_goes_on_behind_what_waits() {
+    let mut stream = fixture("clock_jump.ts");
+    let pid = |packet: &[u8]| Packet::at(packet, 0).unwrap().pid();
+    // The other run begins at packet 581.
+    let map =
+        stream.chunks(PACKET_LEN).take(581).rposition(|packet| pid(packet) == Pid::new(0x1000)).unwrap();
+    // The section stands behind the header and the pointer; its CRC is right.
+    let section = &mut stream[map * PACKET_LEN + 5..][..26];
+    section[13] = 0xab;
+    let crc = crc32(&section[..22]).to_be_bytes();
+    section[22..].copy_from_slice(&crc);
+    let mut slicer = Slicer::new(SlicerOptions::default());
+    slicer.push(&Bytes::from(stream.clone()), None).unwrap();
+    slicer.finish().unwrap();
+    let video = |stream: &[u8]| -> Vec<Vec<u8>> {
+        let packets = stream.chunks(PACKET_LEN).filter(|packet| pid(packet) == Pid::new(0x100));
+        packets.map(<[u8]>::to_vec).collect()
+    };
+    let (given, made) = (video(&stream), video(&bytes_out(&mut slicer)));
+    // Both runs show the same pictures: each packet is looked for behind the one before.
+    let mut rest = given.iter();
+    let overtaken = made.iter().position(|packet| !rest.any(|other| other == packet));
+    assert!(made.len() > 400 && overtaken.is_none(), "{overtaken:?} of {}", made.len());
 }

@@ -106,6 +106,14 @@ impl Program {
                 self.tracks.push(track);
             }
         }
+        // A kind that comes back goes on behind what the kind between left for the next segment.
+        let overtaken: Vec<Pid> = {
+            let between = self.tracks.iter().filter(|track| track.retired && track.ahead && track.started);
+            between.map(|track| track.pid).collect()
+        };
+        for track in self.tracks.iter_mut().filter(|track| !track.retired) {
+            track.ahead |= overtaken.contains(&track.pid);
+        }
         self.choose_lead();
         self.lay_routes();
     }
