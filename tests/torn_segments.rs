@@ -12,9 +12,10 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use proptest::prelude::*;
 use slicer_support::{AAC, AUDIO, AV, H264, Mux, PMT_PID, Pes, SECTIONS, VIDEO, adts, key, picture, section};
+use tapeline::media::Unfit;
 use tapeline::slicer::{Action, CutReason, Extent, SealedSegment, Slicer, SlicerOptions, SlicingRules};
 use tapeline::time::{MediaSpan, WallTime};
-use tapeline::ts::{PACKET_LEN, Packet, Pid, Remains, Unfit};
+use tapeline::ts::{PACKET_LEN, Packet, Pid, Remains};
 
 /// A segment as a recorder makes it.
 #[derive(Debug, Clone)]

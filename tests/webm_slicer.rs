@@ -2,8 +2,11 @@
 
 mod webm_support;
 
+use bytes::Bytes;
 use proptest::prelude::*;
+use tapeline::media::Unfit;
 use tapeline::slicer::{CutReason, SliceError};
+use tapeline::webm::WebmRemains;
 use webm_support::{
     Block, CLUSTER, CUES, FIXTURES, File, INFO, SEEK_HEAD, TRACKS, VOID, element, elements, files, fixture,
     number, rules, slice, start,
@@ -120,6 +123,43 @@ fn a_segment_that_was_never_sealed_holds_all_blocks() {
             assert!(bodies(torn) == bodies(&files(&made.bytes)[0]), "{name}");
             let seeks = elements(&made.torn, torn.top[0].content, torn.top[0].end.unwrap());
             assert_eq!(seeks[2].id, VOID, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_a_killed_worker_leaves_becomes_a_file_of_all_whole_blocks() {
+    for (name, _) in FIXTURES {
+        for made in whole(name).made {
+            let opened = made.facts.opened;
+            let of =
+                |torn: &[u8]| WebmRemains::of(&Bytes::copy_from_slice(torn), Some(opened.start), opened.date);
+            // All of it gives the very file that was made.
+            let remains = of(&made.torn).unwrap();
+            assert!(remains.bytes == made.bytes, "{name}");
+            assert_eq!(remains.units[0].pts.unwrap_near(opened.start), opened.start, "{name}");
+            let file = &files(&made.bytes)[0];
+            let lead = file.blocks.iter().find(|block| block.track == 1).unwrap();
+            for cut in [
+                lead.end,
+                made.bytes.len() / 2,
+                made.bytes.len() * 9 / 10,
+                file.blocks.last().unwrap().end - 1,
+            ] {
+                let remains = of(&made.torn[..cut]).unwrap();
+                let expected: Vec<&[u8]> = file
+                    .blocks
+                    .iter()
+                    .filter(|block| block.end <= cut)
+                    .map(|block| &block.body[..])
+                    .collect();
+                let kept = &files(&remains.bytes)[0];
+                assert!(kept.sized, "{name} {cut}");
+                let bodies: Vec<&[u8]> = kept.blocks.iter().map(|block| &block.body[..]).collect();
+                assert!(bodies == expected, "{name} {cut}: {} of {}", bodies.len(), expected.len());
+            }
+            assert_eq!(of(&made.torn[..lead.begin]), Err(Unfit::NothingWhole), "{name}");
+            assert_eq!(of(&made.torn[..100]), Err(Unfit::NoProgram), "{name}");
         }
     }
 }

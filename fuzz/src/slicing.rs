@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use arbitrary::Arbitrary;
 use bytes::Bytes;
+use tapeline::media::Container;
 use tapeline::playlist::{self, Entry, Header, Renderer};
-use tapeline::slicer::{Action, SealedSegment, SliceError, Slicer, SlicerOptions, SlicingRules};
+use tapeline::slicer::{Action, Notes, SealedSegment, SliceError, Slicer, SlicerOptions, SlicingRules};
 use tapeline::time::{MediaSpan, WallTime};
-use tapeline::ts::{Framer, Notes, PACKET_LEN, Packet, Pid};
+use tapeline::ts::{Framer, PACKET_LEN, Packet, Pid};
 
 use crate::memory;
 
@@ -42,8 +43,9 @@ impl Setting {
         }
     }
 
-    fn slicer(&self) -> Slicer {
+    fn slicer(&self, container: Container) -> Slicer {
         Slicer::new(SlicerOptions {
+            container,
             rules: self.rules(),
             start: WallTime::from_millis(1_700_000_000_000),
             program: self.program.map(|number| u16::from(number % 4)),
@@ -73,20 +75,51 @@ impl Chunks {
 #[derive(Debug, PartialEq, Eq)]
 struct Output {
     segments: Vec<(SealedSegment, Vec<u8>)>,
-    notes: Notes,
+    /// Once it has ended well; after an error it is left open how far it was read.
+    notes: Option<Notes>,
     end: Result<(), SliceError>,
 }
 
-/// Slices `stream` twice and checks the outcome.
+/// Slices a transport stream twice and checks the outcome.
 ///
 /// # Panics
 /// Where a property does not hold.
 pub fn check(stream: &[u8], setting: &Setting, chunks: &Chunks) {
-    let whole = slice(stream, setting, std::iter::repeat(usize::MAX));
+    let whole = check_chunks(stream, setting, chunks, Container::MpegTs);
     check_segments(&whole);
     check_order(stream, &whole);
+}
+
+/// The same for WebM, whose segments are read again: as one file each, without a fault.
+///
+/// # Panics
+/// Where a property does not hold.
+pub fn check_webm(stream: &[u8], setting: &Setting, chunks: &Chunks) {
+    let whole = check_chunks(stream, setting, chunks, Container::WebM);
+    for (facts, bytes) in &whole.segments {
+        let rules = SlicingRules {
+            target: MediaSpan::from_secs(1 << 40),
+            max_length: MediaSpan::from_secs(1 << 40),
+            ..SlicingRules::default()
+        };
+        let mut slicer =
+            Slicer::new(SlicerOptions { container: Container::WebM, rules, ..SlicerOptions::default() });
+        _ = slicer.push(&Bytes::copy_from_slice(bytes), None);
+        let Notes::WebM(notes) = slicer.notes() else { panic!("notes of another container") };
+        assert!(notes.blocks > 0, "no block in {facts:?}");
+        assert_eq!(
+            (notes.sync_losses, notes.skipped_bytes, notes.damaged_blocks, notes.restarts),
+            (0, 0, 0, 0),
+            "{facts:?}"
+        );
+    }
+}
+
+/// Slices a stream at once and in chunks: the same comes of it.
+fn check_chunks(stream: &[u8], setting: &Setting, chunks: &Chunks, container: Container) -> Output {
+    let whole = slice(stream, setting, std::iter::repeat(usize::MAX), container);
     check_playlist(setting, &whole);
-    let parts = slice(stream, setting, chunks.lengths());
+    let parts = slice(stream, setting, chunks.lengths(), container);
     assert_eq!(whole.notes, parts.notes, "notes depend on the chunks");
     assert_eq!(whole.end, parts.end, "the end depends on the chunks");
     for (whole, part) in whole.segments.iter().zip(&parts.segments) {
@@ -94,11 +127,17 @@ pub fn check(stream: &[u8], setting: &Setting, chunks: &Chunks) {
         assert!(whole.1 == part.1, "bytes depend on the chunks: {:?}", whole.0);
     }
     assert_eq!(whole.segments.len(), parts.segments.len(), "segments depend on the chunks");
+    whole
 }
 
-fn slice(stream: &[u8], setting: &Setting, chunks: impl Iterator<Item = usize>) -> Output {
-    let mut slicer = setting.slicer();
-    let mut output = Output { segments: Vec::new(), notes: Notes::default(), end: Ok(()) };
+fn slice(
+    stream: &[u8],
+    setting: &Setting,
+    chunks: impl Iterator<Item = usize>,
+    container: Container,
+) -> Output {
+    let mut slicer = setting.slicer(container);
+    let mut output = Output { segments: Vec::new(), notes: None, end: Ok(()) };
     let mut open = None;
     let arrived = setting.live.then(|| WallTime::from_millis(1_700_000_000_000));
     let silence = setting.silence.map(|byte| byte as usize % (stream.len() + 1));
@@ -124,7 +163,7 @@ fn slice(stream: &[u8], setting: &Setting, chunks: impl Iterator<Item = usize>) 
     assert!(open.is_none(), "a segment stays open");
     let held = memory::peak_since(before).saturating_sub(2 * stream.len() + 2 * given);
     assert!(held < MAX_HELD, "{held} bytes were held");
-    output.notes = slicer.notes();
+    output.notes = output.end.is_ok().then(|| slicer.notes());
     output
 }
 
@@ -143,6 +182,13 @@ fn pull(
             Action::Bytes(bytes) => {
                 assert!(!bytes.is_empty(), "no bytes are no action");
                 open.as_mut().expect("bytes of no segment").1.extend_from_slice(&bytes);
+            }
+            Action::Patch(patch) => {
+                let bytes = &mut open.as_mut().expect("a patch of no segment").1;
+                let at = usize::try_from(patch.offset).expect("a place in it");
+                let place = &mut bytes[at..at + patch.old.len()];
+                assert_eq!(place, &patch.old[..], "what is patched is what was written");
+                place.copy_from_slice(&patch.new);
             }
             Action::Sealed(facts) => {
                 let (opened, bytes) = open.take().expect("sealed, but not open");

@@ -3,7 +3,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use tapeline::media::{AccessUnitProbe, AudioCodec, VideoCodec};
+use tapeline::media::{AccessUnitProbe, AudioCodec, VideoCodec, WebmAudio, WebmVideo};
 
 fuzz_target!(|data: &[u8]| {
     let Some((head, unit)) = data.split_first_chunk::<8>() else { return };
@@ -18,6 +18,13 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(codec.format(&unit[..unit.len().min(16)]), Some(format), "{codec}");
         }
     }
+    for codec in [WebmVideo::Vp8, WebmVideo::Vp9, WebmVideo::Av1] {
+        if let Some(format) = codec.facts(unit).and_then(|facts| facts.video_format) {
+            assert!(format.width > 0 && format.height > 0, "{codec}: {format:?}");
+        }
+    }
+    // 120 ms at most.
+    assert!(WebmAudio::Opus.duration_nanos(unit).is_none_or(|nanos| nanos <= 120_000_000));
 });
 
 fn growing(codec: VideoCodec, unit: &[u8], steps: &[u8]) {

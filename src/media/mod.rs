@@ -42,5 +42,5 @@ pub use format::{AudioFormat, VideoFormat};
 pub use nal::{NalRole, NalUnits};
 pub use opus::{OpusUnit, opus_channels, opus_samples};
 pub use split::{Patch, Split};
-pub use unit::{Cutter, Placement, UnitStart};
+pub use unit::{Cutter, Placement, Unfit, UnitStart, UnitTimes};
 pub use webm_codec::{WebmAudio, WebmVideo};

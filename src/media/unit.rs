@@ -27,6 +27,26 @@ pub struct UnitStart {
     pub segment_bytes: u64,
 }
 
+/// The times of a unit that tells how far a segment reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnitTimes {
+    /// Whether it is of the stream whose units decide.
+    pub lead: bool,
+    /// Presentation time.
+    pub pts: Pts33,
+    /// Decoding time.
+    pub dts: Pts33,
+}
+
+/// Why nothing can be kept of a segment whose writing was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// Its tables are not there (PAT and PMT; Tracks): no segment, or no more than its begin.
+    NoProgram,
+    /// There is no whole unit in it.
+    NothingWhole,
+}
+
 /// Where a unit goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {

@@ -9,13 +9,14 @@ use serde_json::Map;
 
 use crate::checksum::{Crc64, Sha256};
 use crate::continuity::{LossCause, LostSegment, SalvageState, SalvagedSegment, TornCause};
-use crate::media::Container;
+use crate::media::{Container, Unfit, UnitTimes};
 use crate::naming::{NameKind, ObjectName, Prefix, key};
 use crate::playlist::EntryTimes;
 use crate::slicer::Extent;
 use crate::spool::SegmentFacts;
 use crate::time::{MediaTime, WallTime};
-use crate::ts::{PACKET_LEN, Remains, SYNC_BYTE, Unfit};
+use crate::ts::{PACKET_LEN, Remains, SYNC_BYTE};
+use crate::webm::WebmRemains;
 
 /// A segment in a spool, by its name and by what is known of it.
 #[derive(Debug, Clone, Copy)]
@@ -63,10 +64,9 @@ impl Found<'_> {
             Some(None) => TornCause::Open,
             None => TornCause::NoFacts,
         };
-        match (remains(self.container(), bytes), torn) {
-            (Ok(remains), _) => {
-                let (start, millis) = self.extent(&remains);
-                let pieces = remains.kept.into_iter().map(|range| bytes.slice(range)).collect();
+        match (self.remains(bytes), torn) {
+            (Ok((pieces, units)), _) => {
+                let (start, millis) = self.extent(&units);
                 Worth::Media(Media { pieces, torn: Some(torn), start, millis })
             }
             _ if bytes.is_empty() => Worth::Nothing(LossCause::Empty),
@@ -74,14 +74,16 @@ impl Found<'_> {
                 Worth::Nothing(LossCause::Empty)
             }
             // Its tables alone, or not even these.
-            (Err(Unfit::NoProgram), TornCause::Open) if is_begun(bytes) => Worth::Nothing(LossCause::Empty),
+            (Err(Unfit::NoProgram), TornCause::Open) if self.is_begun(bytes) => {
+                Worth::Nothing(LossCause::Empty)
+            }
             (Err(_), _) => Worth::Garbage,
         }
     }
 
     /// First presentation time and length of what is kept.
-    fn extent(&self, remains: &Remains) -> (MediaTime, u64) {
-        match Extent::of(self.start(), &remains.units) {
+    fn extent(&self, units: &[UnitTimes]) -> (MediaTime, u64) {
+        match Extent::of(self.start(), units) {
             Some(Extent { start, end }) => {
                 (start, EntryTimes::new(start, self.date()).duration_millis(start, end))
             }
@@ -91,8 +93,31 @@ impl Found<'_> {
 
     /// The same of a segment that is whole.
     pub fn extent_of(&self, bytes: &Bytes) -> (MediaTime, u64) {
-        remains(self.container(), bytes)
-            .map_or_else(|_| (self.start().unwrap_or_default(), 0), |remains| self.extent(&remains))
+        let of_nothing = (self.start().unwrap_or_default(), 0);
+        self.remains(bytes).map_or(of_nothing, |(_, units)| self.extent(&units))
+    }
+
+    /// Whether bytes can be the begin of a segment.
+    fn is_begun(&self, bytes: &[u8]) -> bool {
+        match self.container() {
+            Some(Container::WebM) => Container::of_stream(bytes) == Container::WebM,
+            Some(Container::MpegTs) | None => bytes.iter().step_by(PACKET_LEN).all(|&byte| byte == SYNC_BYTE),
+        }
+    }
+
+    /// What is whole of it, and the units in that. The one place of salvage that tells containers apart.
+    fn remains(&self, bytes: &Bytes) -> Result<(Vec<Bytes>, Vec<UnitTimes>), Unfit> {
+        match self.container() {
+            Some(Container::MpegTs) => {
+                let Remains { kept, units } = Remains::of(bytes)?;
+                Ok((kept.into_iter().map(|range| bytes.slice(range)).collect(), units))
+            }
+            Some(Container::WebM) => {
+                let WebmRemains { bytes, units } = WebmRemains::of(bytes, self.start(), self.date())?;
+                Ok((vec![bytes], units))
+            }
+            None => Err(Unfit::NoProgram),
+        }
     }
 
     /// What was known when it was begun.
@@ -166,18 +191,4 @@ impl Found<'_> {
             unknown: Map::new(),
         }
     }
-}
-
-/// What is whole of a segment. The one place of salvage that tells containers apart.
-fn remains(container: Option<Container>, bytes: &Bytes) -> Result<Remains, Unfit> {
-    match container {
-        Some(Container::MpegTs) => Remains::of(bytes),
-        // Nothing records it yet.
-        Some(Container::WebM) | None => Err(Unfit::NoProgram),
-    }
-}
-
-/// Whether bytes can be the begin of a segment.
-fn is_begun(bytes: &[u8]) -> bool {
-    bytes.iter().step_by(PACKET_LEN).all(|&byte| byte == SYNC_BYTE)
 }

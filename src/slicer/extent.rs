@@ -3,8 +3,8 @@
 //!
 //! It ends with the lead's last frame, or where the other streams end if the lead has been silent for long before.
 
+use crate::media::UnitTimes;
 use crate::time::{MediaSpan, MediaTime};
-use crate::ts::UnitTimes;
 
 /// Without a second frame to measure by, a frame is taken to last this long.
 pub(super) const USUAL_FRAME: MediaSpan = MediaSpan::from_millis(40);

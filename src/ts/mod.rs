@@ -36,7 +36,7 @@ pub(crate) use pes::timestamp_bytes;
 pub use pes::{ParsedPes, PesHeader};
 pub use pmt::{ElementaryStream, Pmt};
 pub use psi::{Section, SectionAssembler, crc32};
-pub use remains::{Remains, Unfit, UnitTimes};
+pub use remains::Remains;
 pub use segment_map::SegmentMap;
 pub use splitter::{Splitter, SplitterOptions};
 pub use stream_type::{StreamKind, StreamType};

@@ -20,22 +20,12 @@ use super::program::{Program, Route};
 use super::stream_type::StreamKind;
 use super::tables::{TableNews, Tables};
 use super::track::{Continuity, TrackKind};
-use crate::time::{MediaSpan, Pts33};
+use crate::media::{Unfit, UnitTimes};
+use crate::time::MediaSpan;
 
 /// Units of other streams alone, when the first of the lead is torn, are worth keeping from this length on: no player
 /// shows less of a program whose pictures are missing.
 const WITHOUT_LEAD: MediaSpan = MediaSpan::from_secs(1);
-
-/// The times of a unit that tells how far a segment reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnitTimes {
-    /// Whether it is of the stream whose units decide.
-    pub lead: bool,
-    /// Presentation time.
-    pub pts: Pts33,
-    /// Decoding time.
-    pub dts: Pts33,
-}
 
 /// What can be kept of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,15 +34,6 @@ pub struct Remains {
     pub kept: Vec<Range<usize>>,
     /// The units in them whose times are known, in the order of their begins.
     pub units: Vec<UnitTimes>,
-}
-
-/// Why nothing can be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unfit {
-    /// There is no PAT with a PMT in it: no segment of a transport stream, or no more than its first packet.
-    NoProgram,
-    /// There is no whole unit in it.
-    NothingWhole,
 }
 
 /// What is known of a PID.

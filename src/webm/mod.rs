@@ -6,11 +6,13 @@
 mod block;
 mod ebml;
 mod notes;
+mod remains;
 mod segment;
 mod splitter;
 mod tracks;
 mod walker;
 
 pub use notes::WebmNotes;
+pub use remains::WebmRemains;
 pub(crate) use splitter::WebmSplitter;
 pub use tracks::{Track, TrackMedia, Tracks};

@@ -14,7 +14,7 @@ use super::block::Block;
 use super::ebml::unsigned;
 use super::notes::WebmNotes;
 use super::segment::{Dated, Placed, Segment};
-use super::tracks::{TrackMedia, Tracks, USUAL_SCALE, Unfit, scale};
+use super::tracks::{Refused, TrackMedia, Tracks, USUAL_SCALE, scale};
 use super::walker::{Found, Walker};
 use crate::media::{Cutter, Placement, RandomAccess, Split, UnitFacts, UnitStart, VideoFormat};
 use crate::time::Pts33;
@@ -191,8 +191,8 @@ impl WebmSplitter {
                 self.tracks = Some(tracks);
             }
             // Others may follow.
-            Err(Unfit::Unreadable) => {}
-            Err(Unfit::Codec(codec)) => self.unfit = Some(codec),
+            Err(Refused::Unreadable) => {}
+            Err(Refused::Codec(codec)) => self.unfit = Some(codec),
         }
     }
 

@@ -47,7 +47,7 @@ pub struct Tracks {
 
 /// Why a stream's tracks cannot be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(super) enum Refused {
     /// The element is damaged.
     Unreadable,
     /// By its `CodecID`.
@@ -56,16 +56,16 @@ pub(super) enum Unfit {
 
 impl Tracks {
     /// Reads the element.
-    pub(super) fn read(element: &Bytes) -> Result<Self, Unfit> {
+    pub(super) fn read(element: &Bytes) -> Result<Self, Refused> {
         // It is passed on as it came: what the decoder forgives, others may not.
         let is_whole = only_child(element).is_some_and(|tracks| {
             fills(tracks.content) && children(tracks.content).all(|entry| fills(entry.content))
         });
         if !is_whole {
-            return Err(Unfit::Unreadable);
+            return Err(Refused::Unreadable);
         }
         let Some(MatroskaSpec::Tracks(Master::Full(entries))) = decode(element, &empty_tracks()) else {
-            return Err(Unfit::Unreadable);
+            return Err(Refused::Unreadable);
         };
         let mut tracks = Vec::new();
         for entry in &entries {
@@ -130,7 +130,7 @@ pub(super) fn scale(info: &Bytes) -> u64 {
     scale.filter(|scale| (1..=1_000_000_000).contains(scale)).unwrap_or(USUAL_SCALE)
 }
 
-fn track(fields: &[MatroskaSpec]) -> Result<Track, Unfit> {
+fn track(fields: &[MatroskaSpec]) -> Result<Track, Refused> {
     let mut track = Track { number: 0, media: TrackMedia::Data, encoded: false, default_duration: None };
     let (mut kind, mut codec) = (0, "");
     for field in fields {
@@ -143,7 +143,7 @@ fn track(fields: &[MatroskaSpec]) -> Result<Track, Unfit> {
             _ => {}
         }
     }
-    let unfit = || Unfit::Codec(codec.to_owned());
+    let unfit = || Refused::Codec(codec.to_owned());
     track.media = match kind {
         1 => TrackMedia::Video(WebmVideo::from_id(codec).ok_or_else(unfit)?),
         2 => TrackMedia::Audio(WebmAudio::from_id(codec).ok_or_else(unfit)?),

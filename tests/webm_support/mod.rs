@@ -103,8 +103,9 @@ pub struct Block {
     pub key: bool,
     /// Flags and all behind them.
     pub body: Vec<u8>,
-    /// Where its element begins.
+    /// Where its element begins, and ends.
     pub begin: usize,
+    pub end: usize,
 }
 
 /// What a file holds.
@@ -197,7 +198,14 @@ fn block(bytes: &[u8], whole: Element, inner: Element, time: i64, simple: bool) 
     let relative = i16::from_be_bytes([content[1], content[2]]);
     let body = content[3..].to_vec();
     let key = simple && body[0] & 0x80 != 0;
-    Block { track: content[0] & 0x7f, at: time + i64::from(relative), key, body, begin: whole.begin }
+    Block {
+        track: content[0] & 0x7f,
+        at: time + i64::from(relative),
+        key,
+        body,
+        begin: whole.begin,
+        end: whole.end.unwrap(),
+    }
 }
 
 /// A segment and its bytes.
