@@ -47,6 +47,23 @@ pub enum Unfit {
     NothingWhole,
 }
 
+impl UnitStart {
+    /// No unit has come, and what waits for one must not wait longer: a segment must begin.
+    pub fn missing(segment_bytes: u64) -> Self {
+        Self {
+            lead: true,
+            pts: None,
+            dts: None,
+            random_access: RandomAccess::None,
+            video_format: None,
+            audio_changed: false,
+            discontinuity: false,
+            tracks_changed: true,
+            segment_bytes,
+        }
+    }
+}
+
 /// Where a unit goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {

@@ -340,17 +340,7 @@ impl Splitter {
 
     /// Cuts though no unit has come to cut at: what waits must not wait longer.
     fn cut_without_unit(&mut self, cutter: &mut impl Cutter) {
-        let unit = UnitStart {
-            lead: true,
-            pts: None,
-            dts: None,
-            random_access: RandomAccess::None,
-            video_format: None,
-            audio_changed: false,
-            discontinuity: false,
-            tracks_changed: true,
-            segment_bytes: self.segments.len(),
-        };
+        let unit = UnitStart::missing(self.segments.len());
         if cutter.at_unit(&unit) == Placement::Cut {
             self.cut(None, None);
         }

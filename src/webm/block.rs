@@ -75,6 +75,11 @@ impl Block {
         })
     }
 
+    /// The same, in memory of its own: what waits must not keep the chunk that it came in.
+    pub fn kept(self) -> Self {
+        Self { element: Bytes::copy_from_slice(&self.element), ..self }
+    }
+
     /// The frame, where there is one alone.
     pub fn frame(&self) -> Option<&[u8]> {
         self.element.get(self.frame_at?..self.end)

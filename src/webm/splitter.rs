@@ -34,7 +34,7 @@ pub(crate) struct WebmSplitter {
     tracks: Option<Tracks>,
     /// The codec that has no place here.
     unfit: Option<String>,
-    /// The size of the lead's pictures, and the first one, which is the entry's.
+    /// The size of the lead's latest key frame.
     format: Option<VideoFormat>,
     /// The latest time of each track, for those that tell no durations.
     latest: Vec<Option<i64>>,
@@ -48,6 +48,7 @@ pub(crate) struct WebmSplitter {
     early_bytes: usize,
     /// Blocks of another file, until its lead's first one.
     ahead: Option<Vec<Placed>>,
+    ahead_bytes: usize,
     /// The other file's tracks are others.
     tracks_changed: bool,
     restarted: bool,
@@ -74,6 +75,7 @@ impl WebmSplitter {
             early: VecDeque::new(),
             early_bytes: 0,
             ahead: None,
+            ahead_bytes: 0,
             tracks_changed: false,
             restarted: false,
             begun: false,
@@ -136,11 +138,12 @@ impl WebmSplitter {
             return;
         }
         match found {
-            Found::File(_) => self.file(),
+            Found::File => self.file(),
             Found::Info(info) => {
                 let scale = scale(&info);
-                self.tracks_changed |= scale != self.scale;
-                self.scale = scale;
+                if std::mem::replace(&mut self.scale, scale) != scale {
+                    self.change_tracks();
+                }
             }
             Found::Tracks(element) => self.adopt(&element),
             Found::Cluster => {
@@ -173,18 +176,26 @@ impl WebmSplitter {
         self.notes.restarts += 1;
         self.restarted = true;
         self.latest.fill(None);
-        if self.segment.is_some() {
-            self.ahead.get_or_insert_default();
+        self.begin_ahead();
+    }
+
+    /// What follows is not what the open segment says it is.
+    fn change_tracks(&mut self) {
+        self.tracks_changed = true;
+        self.begin_ahead();
+    }
+
+    fn begin_ahead(&mut self) {
+        if self.segment.is_some() && self.ahead.is_none() {
+            (self.ahead, self.ahead_bytes) = (Some(Vec::new()), 0);
         }
     }
 
     fn adopt(&mut self, element: &Bytes) {
         match Tracks::read(element) {
             Ok(tracks) => {
-                let before = self.tracks.as_ref().map(Tracks::element);
-                self.tracks_changed = before.is_some_and(|before| before != element) || self.tracks_changed;
-                if self.tracks_changed && self.segment.is_some() {
-                    self.ahead.get_or_insert_default();
+                if self.tracks.as_ref().is_some_and(|before| before.element() != element) {
+                    self.change_tracks();
                 }
                 self.latest = vec![None; tracks.tracks.len()];
                 self.format = None;
@@ -261,18 +272,16 @@ impl WebmSplitter {
             return self.cut(Some(placed), cutter);
         }
         if lead {
-            // The other file goes on where the one before ended.
-            let before = self.ahead.take().into_iter().flatten();
-            before.for_each(|placed| self.write(placed));
+            self.join_ahead();
         }
         self.place(placed, cutter);
     }
 
     fn place(&mut self, placed: Placed, cutter: &mut impl Cutter) {
         let Some(ahead) = &mut self.ahead else { return self.write(placed) };
-        ahead.push(placed);
-        let bytes: usize = ahead.iter().map(|placed| placed.block.element.len()).sum();
-        if bytes > MAX_WAITING_BYTES {
+        self.ahead_bytes += placed.block.element.len();
+        ahead.push(Placed { block: placed.block.kept(), ..placed });
+        if self.ahead_bytes > MAX_WAITING_BYTES {
             self.conclude(cutter);
         }
     }
@@ -283,20 +292,17 @@ impl WebmSplitter {
             self.ahead = None;
             return;
         }
-        let unit = UnitStart {
-            lead: true,
-            pts: None,
-            dts: None,
-            random_access: RandomAccess::None,
-            video_format: None,
-            audio_changed: false,
-            discontinuity: false,
-            tracks_changed: true,
-            segment_bytes: self.segment.as_ref().map_or(0, Segment::len),
-        };
+        let unit = UnitStart::missing(self.segment.as_ref().map_or(0, Segment::len));
         if cutter.at_unit(&unit) == Placement::Cut {
-            self.cut(None, cutter);
+            return self.cut(None, cutter);
         }
+        self.join_ahead();
+    }
+
+    /// The other file goes on where the one before ended.
+    fn join_ahead(&mut self) {
+        let before = self.ahead.take().into_iter().flatten();
+        before.for_each(|placed| self.write(placed));
     }
 
     /// Begins a segment with a block, and those that wait for it.
@@ -329,7 +335,7 @@ impl WebmSplitter {
     fn keep_early(&mut self, placed: Placed) {
         let now = placed.at;
         self.early_bytes += placed.block.element.len();
-        self.early.push_back(placed);
+        self.early.push_back(Placed { block: placed.block.kept(), ..placed });
         self.drop_early(now);
     }
 

@@ -23,8 +23,8 @@ const CLUSTER_BYTE: u8 = 0x1f;
 /// What is found, in the order of the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
-    /// A file begins: its EBML header, whole.
-    File(Bytes),
+    /// A file begins.
+    File,
     /// `Info`, whole.
     Info(Bytes),
     /// `Tracks`, whole.
@@ -157,7 +157,7 @@ impl Walker {
             self.place = Place::Segment;
         }
         found(match header.id {
-            id::EBML => Found::File(whole),
+            id::EBML => Found::File,
             id::INFO => Found::Info(whole),
             id::TRACKS => Found::Tracks(whole),
             id::TIMESTAMP => Found::Timestamp(whole.slice(header.len..)),
