@@ -9,6 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
+const ALGORITHM: crc_fast::CrcAlgorithm = crc_fast::CrcAlgorithm::Crc64Nvme;
+
 /// The CRC-64/NVME of a segment; 16 hex digits in documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -29,23 +31,35 @@ impl From<Crc64> for u64 {
 
 /// The CRC-64/NVME of bytes that come in pieces.
 #[derive(Debug, Clone)]
-pub struct RunningCrc64(crc_fast::Digest);
+pub struct RunningCrc64 {
+    digest: crc_fast::Digest,
+    /// What patches change of it.
+    change: u64,
+}
 
 impl RunningCrc64 {
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.digest.update(bytes);
+    }
+
+    /// The bytes `old` from `offset` on have become `new`, as long. No more may be taken after that.
+    pub fn patch(&mut self, offset: u64, old: &[u8], new: &[u8]) {
+        let behind = self.digest.get_amount().saturating_sub(offset + old.len() as u64);
+        // All of it is linear: what does not change falls out.
+        let moved = |bytes: &[u8]| crc_fast::checksum_combine(ALGORITHM, Crc64::of(bytes).0, 0, behind);
+        self.change ^= moved(old) ^ moved(new);
     }
 
     /// The checksum of the bytes so far.
     pub fn current(&self) -> Crc64 {
-        Crc64(self.0.finalize())
+        Crc64(self.digest.finalize() ^ self.change)
     }
 }
 
 impl Default for RunningCrc64 {
     fn default() -> Self {
-        Self(crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme))
+        Self { digest: crc_fast::Digest::new(ALGORITHM), change: 0 }
     }
 }
 
@@ -102,18 +116,6 @@ fn hex<const N: usize>(text: &str) -> Result<[u8; N], InvalidChecksum> {
         *byte = pair.iter().fold(0, |byte, digit| byte << 4 | digit);
     }
     Ok(bytes)
-}
-
-impl Crc64 {
-    /// The checksum of the same bytes once `old` among them has become `new`, as long, with `behind` bytes after it.
-    #[must_use]
-    pub fn patched(self, old: &[u8], new: &[u8], behind: u64) -> Self {
-        // All of it is linear: what does not change falls out.
-        let moved = |bytes: &[u8]| {
-            crc_fast::checksum_combine(crc_fast::CrcAlgorithm::Crc64Nvme, Self::of(bytes).0, 0, behind)
-        };
-        Self(self.0 ^ moved(old) ^ moved(new))
-    }
 }
 
 impl fmt::Display for Crc64 {
@@ -194,9 +196,10 @@ mod tests {
         for (at, new) in [(0, "SEG"), (12, "a known"), (21, "end"), (5, "")] {
             let mut patched = bytes;
             patched[at..at + new.len()].copy_from_slice(new.as_bytes());
-            let (old, behind) = (&bytes[at..at + new.len()], bytes.len() - at - new.len());
-            let crc = Crc64::of(&bytes).patched(old, new.as_bytes(), behind as u64);
-            assert_eq!(crc, Crc64::of(&patched), "{new}");
+            let mut crc = RunningCrc64::default();
+            crc.update(&bytes);
+            crc.patch(at as u64, &bytes[at..at + new.len()], new.as_bytes());
+            assert_eq!(crc.current(), Crc64::of(&patched), "{new}");
         }
     }
 

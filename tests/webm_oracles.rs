@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use support::{Place, files, skip, tool};
-use webm_support::FIXTURES;
+use support::{Place, files, in_browser, tool};
+use webm_support::{FIXTURES, path};
 
 /// Codecs as a source buffer is told them; without, and why, where a browser does not take what is joined.
 const IN_BROWSER: [(&str, Result<&str, &str>); 9] = [
@@ -24,14 +24,10 @@ const IN_BROWSER: [(&str, Result<&str, &str>); 9] = [
     ("vp9_opus", Ok("video/webm; codecs=\"vp9, opus\"")),
 ];
 
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(format!("{name}.webm"))
-}
-
 /// A recording of a fixture in a folder, its segments, and their lengths in seconds.
 fn recorded(name: &str) -> (Place, Vec<PathBuf>, Vec<String>) {
     let place = Place::folder();
-    let record = place.record(fixture(name)).args(["--segment", "4s", "--cname", "main"]);
+    let record = place.record(path(name)).args(["--segment", "4s", "--cname", "main"]);
     record.args(["--start-time", "2026-01-02T03:04:05Z"]).succeed();
     let root = Path::new(place.url());
     let names = files(root).into_keys().filter(|key| key.ends_with(".webm"));
@@ -72,7 +68,7 @@ fn ffmpeg_finds_the_inputs_packets_and_nothing_to_complain_of() {
             let complaints = String::from_utf8_lossy(&said.stderr);
             assert!(said.status.success() && complaints.is_empty(), "{name}: {complaints}");
         }
-        assert!(ours == packets(&ffprobe, &fixture(name)), "{name}");
+        assert!(ours == packets(&ffprobe, &path(name)), "{name}");
     }
 }
 
@@ -109,18 +105,10 @@ fn seeking_by_cues_lands_on_the_key_frame() {
 
 #[test]
 fn a_browser_plays_each_segment_alone_and_all_of_them_joined() {
-    let (Some(_), Some(node)) = (tool("chromium"), tool("node")) else { return };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let modules = root.join(".ci/cache/node_modules");
-    if !modules.join("playwright-core").exists() {
-        skip("playwright-core; .ci/install play installs it");
-        return;
-    }
     for (name, codecs) in IN_BROWSER {
         let Ok(codecs) = codecs else { continue };
+        let Some(mut command) = in_browser("play_webm.mjs") else { return };
         let (_place, segments, lengths) = recorded(name);
-        let mut command = Command::new(&node);
-        command.arg(root.join("tests/tools/play_webm.mjs")).env("TAPELINE_NODE_MODULES", &modules);
         let said = command.arg(codecs).arg(lengths.join(",")).args(&segments).output().unwrap();
         let text = String::from_utf8_lossy(&said.stdout);
         let complaints = String::from_utf8_lossy(&said.stderr);
@@ -141,7 +129,7 @@ fn a_browser_plays_each_segment_alone_and_all_of_them_joined() {
 #[test]
 fn a_killed_workers_webm_is_salvaged_by_the_next() {
     let place = Place::folder();
-    let bytes = std::fs::read(fixture("browser")).unwrap();
+    let bytes = webm_support::fixture("browser");
     let start = ["--segment", "4s", "--cname", "main", "--start-time", "2026-01-02T03:04:05Z"];
     let mut first = place.record("-").args(start).stdin(Stdio::piped()).start();
     first.write(&bytes[..bytes.len() * 3 / 4]);
@@ -152,7 +140,7 @@ fn a_killed_workers_webm_is_salvaged_by_the_next() {
     });
     first.kill();
     first.wait();
-    let second = place.record(fixture("browser")).args(["--resume", "--segment", "4s"]);
+    let second = place.record(path("browser")).args(["--resume", "--segment", "4s"]);
     second.args(["--start-time", "2026-01-02T03:04:25Z"]).succeed();
     let record =
         place.objects().into_iter().find(|(key, _)| key.contains("/salvage-0-")).expect("a record").1;

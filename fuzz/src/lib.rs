@@ -12,5 +12,5 @@ mod surveying;
 
 pub use buckets::{Bucket, record_bucket};
 pub use edits::{Case, Edit};
-pub use slicing::{Chunks, Setting, check, check_webm};
+pub use slicing::{Chunks, Setting, check, check_webm, with_setting};
 pub use surveying::{check_segment, check_survey};

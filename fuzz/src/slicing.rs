@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use tapeline::media::Container;
 use tapeline::playlist::{self, Entry, Header, Renderer};
@@ -69,6 +69,15 @@ impl Chunks {
         let lengths = if self.0.is_empty() { &[u16::MAX][..] } else { &self.0[..] };
         lengths.iter().cycle().map(|&len| usize::from(len.wrapping_sub(1)) + 1)
     }
+}
+
+/// The stream of an input, and how to slice it: the first bytes of the input say that.
+pub fn with_setting(data: &[u8]) -> Option<(&[u8], Setting, Chunks)> {
+    let (head, stream) = data.split_first_chunk::<24>()?;
+    let mut head = Unstructured::new(head);
+    let setting = Setting::arbitrary(&mut head).ok()?;
+    let chunks = <[u8; 4]>::arbitrary(&mut head).ok()?;
+    Some((stream, setting, Chunks::new(chunks)))
 }
 
 /// All that came out.

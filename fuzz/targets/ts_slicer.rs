@@ -1,14 +1,10 @@
 //! Arbitrary bytes through the slicer. The first bytes of the input are the rules and the chunks' lengths.
 #![no_main]
 
-use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use tapeline_fuzz::{Chunks, Setting, check};
+use tapeline_fuzz::{check, with_setting};
 
 fuzz_target!(|data: &[u8]| {
-    let Some((head, stream)) = data.split_first_chunk::<24>() else { return };
-    let mut head = Unstructured::new(head);
-    let Ok(setting) = Setting::arbitrary(&mut head) else { return };
-    let Ok(chunks) = <[u8; 4]>::arbitrary(&mut head) else { return };
-    check(stream, &setting, &Chunks::new(chunks));
+    let Some((stream, setting, chunks)) = with_setting(data) else { return };
+    check(stream, &setting, &chunks);
 });

@@ -14,9 +14,8 @@ use tracing::{Instrument, Span, info, info_span, warn};
 use super::event::Event;
 use super::options::OnFull;
 use super::session::Session;
-use crate::checksum::{Crc64, RunningCrc64};
+use crate::checksum::RunningCrc64;
 use crate::error::{Error, ErrorKind, Result};
-use crate::media::Patch;
 use crate::naming::{NameKind, ObjectName};
 use crate::slicer::{Action, Notes, OpenedSegment, SealedSegment, SliceError, Slicer};
 use crate::spool::{Fact, GapCause, Opened, Sealed, SpoolFile};
@@ -65,9 +64,6 @@ struct OpenSegment {
     file: Arc<SpoolFile>,
     name: ObjectName,
     crc64: RunningCrc64,
-    len: u64,
-    /// The checksum of all its bytes, once some were patched.
-    patched: Option<Crc64>,
     /// Its bytes were given up; what still comes of it is too.
     lost: Option<GapCause>,
 }
@@ -209,10 +205,12 @@ impl Shared {
                 }
                 (Action::Bytes(bytes), Some(segment)) if segment.lost.is_none() => {
                     segment.crc64.update(&bytes);
-                    segment.len += bytes.len() as u64;
                     segment.file.append(bytes);
                 }
-                (Action::Patch(patch), Some(segment)) if segment.lost.is_none() => segment.patch(patch),
+                (Action::Patch(patch), Some(segment)) if segment.lost.is_none() => {
+                    segment.crc64.patch(patch.offset, &patch.old, &patch.new);
+                    segment.file.patch(patch.offset, patch.new);
+                }
                 (Action::Bytes(_) | Action::Patch(_), _) => {}
                 (Action::Sealed(facts), _) => self.seal(state, facts)?,
             }
@@ -294,8 +292,7 @@ impl Shared {
             };
             info!(segment = facts.seq.0, date = %facts.date, key = facts.starts_with_key, "segment opened");
             let file = Arc::new(file);
-            let crc64 = RunningCrc64::default();
-            state.segment = Some(OpenSegment { file, name, crc64, len: 0, patched: None, lost: None });
+            state.segment = Some(OpenSegment { file, name, crc64: RunningCrc64::default(), lost: None });
             state.without_key_frame += u64::from(!facts.starts_with_key);
             self.session.emit(Event::SegmentOpened {
                 playlist: self.playlist.to_string(),
@@ -310,14 +307,12 @@ impl Shared {
     }
 
     fn seal(&self, state: &mut State, facts: SealedSegment) -> Result<()> {
-        let Some(OpenSegment { file, name, crc64, patched, lost, .. }) = state.segment.take() else {
-            return Ok(());
-        };
+        let Some(OpenSegment { file, name, crc64, lost }) = state.segment.take() else { return Ok(()) };
         let notes = state.slicer.notes();
         if std::mem::replace(&mut state.told, notes.faults()) != notes.faults() {
             self.session.emit(Event::InputFaults { playlist: self.playlist.to_string(), notes });
         }
-        let crc64 = patched.unwrap_or_else(|| crc64.current());
+        let crc64 = crc64.current();
         let body = match lost {
             Some(cause) => Body::Gap { file, cause },
             None => {
@@ -333,13 +328,6 @@ impl Shared {
 }
 
 impl OpenSegment {
-    fn patch(&mut self, patch: Patch) {
-        let behind = self.len.saturating_sub(patch.offset + patch.old.len() as u64);
-        let before = self.patched.unwrap_or_else(|| self.crc64.current());
-        self.patched = Some(before.patched(&patch.old, &patch.new, behind));
-        self.file.patch(patch.offset, patch.new);
-    }
-
     async fn lose(&mut self, cause: GapCause) {
         self.lost = Some(cause);
         self.file.drop_bytes(Fact::Dropped(cause)).await;

@@ -105,7 +105,7 @@ impl Found<'_> {
         }
     }
 
-    /// What is whole of it, and the units in that. The one place of salvage that tells containers apart.
+    /// What is whole of it, and the units in that. Beside [`is_begun`](Self::is_begun) the one place of salvage that tells containers apart.
     fn remains(&self, bytes: &Bytes) -> Result<(Vec<Bytes>, Vec<UnitTimes>), Unfit> {
         match self.container() {
             Some(Container::MpegTs) => {

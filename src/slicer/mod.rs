@@ -215,7 +215,7 @@ impl Slicer {
     pub fn finish(&mut self) -> Result<(), SliceError> {
         match &mut self.reader {
             Reader::MpegTs(splitter) => splitter.finish(&mut self.plan),
-            Reader::WebM(splitter) => splitter.finish(&mut self.plan),
+            Reader::WebM(splitter) => splitter.interrupt(&mut self.plan),
         }
         self.plan.finish();
         self.check()?;
@@ -270,7 +270,7 @@ impl Slicer {
             Reader::WebM(splitter) => match splitter.tracks() {
                 None if splitter.is_webm() => SliceError::NoTracks,
                 None => SliceError::NotWebm { bytes: self.bytes_in },
-                Some(tracks) if tracks.lead().is_none() => SliceError::NoStreams,
+                Some(tracks) if tracks.lead.is_none() => SliceError::NoStreams,
                 Some(_) => SliceError::NoKeyFrame,
             },
         }

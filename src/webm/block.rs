@@ -4,6 +4,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::ebml::{Header, Read, children, id, unsigned, vint};
 
+const VOID: u8 = id::VOID as u8;
+
 /// A block, in a SimpleBlock or a BlockGroup.
 #[derive(Debug, Clone)]
 pub(super) struct Block {
@@ -91,9 +93,9 @@ impl Block {
         // What a checksum in front says of it is no longer so. Void takes as many bytes.
         if let Read::Whole(header) = Header::read(&begin)
             && header.id == id::BLOCK_GROUP
-            && let Some(first) = begin.get_mut(header.len).filter(|first| **first == 0xbf)
+            && let Some(first) = begin.get_mut(header.len).filter(|first| u32::from(**first) == id::CRC_32)
         {
-            *first = 0xec;
+            *first = VOID;
         }
         begin.extend_from_slice(&time.to_be_bytes());
         [begin.freeze(), self.element.slice(self.time_at + 2..)]

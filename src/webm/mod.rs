@@ -15,4 +15,3 @@ mod walker;
 pub use notes::WebmNotes;
 pub use remains::WebmRemains;
 pub(crate) use splitter::WebmSplitter;
-pub use tracks::{Track, TrackMedia, Tracks};

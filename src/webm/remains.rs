@@ -27,7 +27,7 @@ impl WebmRemains {
         let mut one = One { date, begun: false, units: Vec::new() };
         let mut splitter = WebmSplitter::new();
         splitter.push(bytes, &mut one);
-        splitter.finish(&mut one);
+        splitter.interrupt(&mut one);
         if splitter.tracks().is_none() {
             return Err(Unfit::NoProgram);
         }

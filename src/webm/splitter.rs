@@ -96,17 +96,12 @@ impl WebmSplitter {
         self.out.pop_front()
     }
 
-    /// Ends the open segment now: the input has been silent for long.
+    /// Ends the open segment now: the input has been silent for long, or has ended.
     pub fn interrupt(&mut self, cutter: &mut impl Cutter) {
         self.conclude(cutter);
         if let Some(segment) = self.segment.take() {
             segment.seal(&mut self.out);
         }
-    }
-
-    /// Ends the open segment for good.
-    pub fn finish(&mut self, cutter: &mut impl Cutter) {
-        self.interrupt(cutter);
     }
 
     /// Counted oddities so far.
@@ -214,7 +209,7 @@ impl WebmSplitter {
             return;
         };
         let Some(track) = tracks.tracks.get(index) else { return };
-        let lead = tracks.lead() == Some(index);
+        let lead = tracks.lead == Some(index);
         let at = cluster_time + i64::from(block.time);
         let facts = match track.media {
             TrackMedia::Video(codec) if lead => {

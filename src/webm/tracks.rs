@@ -15,7 +15,7 @@ pub(super) const USUAL_SCALE: u64 = 1_000_000;
 
 /// What a track holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrackMedia {
+pub(super) enum TrackMedia {
     /// Pictures.
     Video(WebmVideo),
     /// Sound.
@@ -26,7 +26,7 @@ pub enum TrackMedia {
 
 /// A track as its entry describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Track {
+pub(super) struct Track {
     /// Its number in block headers.
     pub number: u64,
     /// What it holds.
@@ -39,9 +39,11 @@ pub struct Track {
 
 /// All tracks of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tracks {
+pub(crate) struct Tracks {
     /// In the order of their entries.
-    pub tracks: Vec<Track>,
+    pub(super) tracks: Vec<Track>,
+    /// The place of the track whose blocks decide where segments begin: the first video, else the first audio.
+    pub lead: Option<usize>,
     element: Bytes,
 }
 
@@ -72,19 +74,15 @@ impl Tracks {
             let MatroskaSpec::TrackEntry(Master::Full(fields)) = entry else { continue };
             tracks.push(track(fields)?);
         }
-        Ok(Self { tracks, element: element.clone() })
+        let first = |is: fn(&Track) -> bool| tracks.iter().position(is);
+        let lead = first(|track| matches!(track.media, TrackMedia::Video(_)))
+            .or_else(|| first(|track| matches!(track.media, TrackMedia::Audio(_))));
+        Ok(Self { tracks, lead, element: element.clone() })
     }
 
     /// The element, as it came.
     pub fn element(&self) -> &Bytes {
         &self.element
-    }
-
-    /// The place of the track whose blocks decide where segments begin: the first video, else the first audio.
-    pub fn lead(&self) -> Option<usize> {
-        let first = |is: fn(&TrackMedia) -> bool| self.tracks.iter().position(|track| is(&track.media));
-        first(|media| matches!(media, TrackMedia::Video(_)))
-            .or_else(|| first(|media| matches!(media, TrackMedia::Audio(_))))
     }
 
     /// The same tracks, of which one shows pictures of another size.
@@ -113,7 +111,7 @@ impl Tracks {
             }
         }
         let element = Bytes::from(encode(&MatroskaSpec::Tracks(Master::Full(entries)))?);
-        Some(Self { tracks: self.tracks.clone(), element })
+        Some(Self { element, ..self.clone() })
     }
 }
 
@@ -215,8 +213,8 @@ mod tests {
         let tracks = of("vp8_opus");
         let media: Vec<TrackMedia> = tracks.tracks.iter().map(|track| track.media).collect();
         assert_eq!(media, [TrackMedia::Video(WebmVideo::Vp8), TrackMedia::Audio(WebmAudio::Opus)]);
-        assert_eq!(tracks.lead(), Some(0));
-        assert_eq!(of("audio_opus").lead(), Some(0));
+        assert_eq!(tracks.lead, Some(0));
+        assert_eq!(of("audio_opus").lead, Some(0));
         assert_eq!(of("vp8_vorbis").tracks[1].media, TrackMedia::Audio(WebmAudio::Vorbis));
     }
 

@@ -217,8 +217,8 @@ fn begins(bytes: &[u8]) -> Read<()> {
     };
     match header.id {
         id::EBML if header.size.is_some_and(|size| size <= MAX_HEADER) => Read::Whole(()),
-        id::CLUSTER => match bytes.get(header.len) {
-            Some(0xe7 | 0xbf | 0xec | 0xa7 | 0xab) => Read::Whole(()),
+        id::CLUSTER => match bytes.get(header.len).map(|first| u32::from(*first)) {
+            Some(id::TIMESTAMP | id::CRC_32 | id::VOID | id::POSITION | id::PREV_SIZE) => Read::Whole(()),
             Some(_) => Read::Not,
             None => Read::Needs(header.len + 1),
         },

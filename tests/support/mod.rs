@@ -17,7 +17,7 @@ mod tools;
 mod units;
 mod wait;
 
-pub use browser::play;
+pub use browser::{in_browser, play};
 pub use feed::{DATAGRAM, UdpQueue, feed, free_udp_address, send_datagrams, udp_queue};
 pub use fixture::{FIXTURES, Fixture, fixture, fixture_bytes};
 pub use mount::SmallDisk;

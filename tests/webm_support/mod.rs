@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 use tapeline::media::Container;
 use tapeline::slicer::{Action, Notes, SealedSegment, SliceError, Slicer, SlicerOptions, SlicingRules};
@@ -38,8 +40,12 @@ pub fn start() -> WallTime {
     WallTime::from_millis(1_795_395_600_000)
 }
 
+pub fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(format!("{name}.webm"))
+}
+
 pub fn fixture(name: &str) -> Vec<u8> {
-    std::fs::read(format!("{}/fixtures/{name}.webm", env!("CARGO_MANIFEST_DIR"))).expect("the fixture")
+    std::fs::read(path(name)).expect("the fixture")
 }
 
 /// An element: its id, where it begins, where its content begins, and where it ends; `None` for one of unknown size.
