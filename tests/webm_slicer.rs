@@ -180,6 +180,23 @@ fn cuts_have_their_reasons() {
 }
 
 #[test]
+fn another_file_that_begins_later_is_another_run_of_the_clock() {
+    let stream = fixture("browser");
+    let file = &files(&stream)[0];
+    let soon = file.blocks.iter().find(|block| block.at > 700).unwrap().begin;
+    let clusters: Vec<_> = file.top.iter().filter(|element| element.id == CLUSTER).collect();
+    let (head, last) = (&stream[..clusters[0].begin], &stream[clusters[2].begin..]);
+    let opened = |middle: &[u8]| {
+        let outcome = slice(rules(), [&[&stream[..soon], middle, last].concat()[..]]);
+        assert_eq!(outcome.end, Ok(()));
+        outcome.made.iter().map(|made| made.facts.opened.clock).collect::<Vec<_>>()
+    };
+    // What is missing in one file is missing; between two it is not known what time went by.
+    assert_eq!(opened(&[]).last(), Some(&1));
+    assert_eq!(opened(head).last(), Some(&2));
+}
+
+#[test]
 fn a_stream_that_is_joined_late_begins_at_its_next_key_frame() {
     let stream = fixture("browser");
     let file = &files(&stream)[0];
