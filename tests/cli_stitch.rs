@@ -50,9 +50,20 @@ fn record(place: &Place, turns: &[Turn], left: Left) {
         match killed_at {
             Some(committed) => {
                 // A second more than these segments need, so that it has no more of them however late the kill comes.
-                let given = media.len() * (usize::try_from(*committed).unwrap() * seconds + 1) / 24;
+                let ready = usize::try_from(*committed).unwrap() * seconds;
+                let given = media.len() * (ready + 1) / 24;
                 running.write(&media[..given]);
                 running.wait_committed(*committed);
+                if left == Left::Spool {
+                    // Of the second that was given more.
+                    let open = format!("{}.ts", date(begin + 1000 * i64::try_from(ready).unwrap()).compact());
+                    until("the open segment in the spool", || {
+                        place
+                            .spooled()
+                            .into_iter()
+                            .find(|(name, body)| name.ends_with(&open) && body.len() > 4096)
+                    });
+                }
                 running.kill();
                 assert_eq!(running.wait().code, None);
                 if left == Left::Nothing {
