@@ -89,8 +89,9 @@ async fn it_is_promised_that_each_segment_begins_with_a_key_frame_only_where_tha
     }
 }
 
-/// The open generation's playlist is known to list so many entries, as after a later commit.
-async fn see_published(store: &Store, published: u64) {
+/// The open generation's playlist is known to list so many entries, as after a later commit. Gives how many are: more, where a
+/// slow machine has made that commit itself.
+async fn see_published(store: &Store, published: u64) -> usize {
     let recordings = Recordings::open(store).await.unwrap().unwrap();
     let register = recordings.register(&sid());
     let (text, version) = register.read().await.unwrap().unwrap();
@@ -98,9 +99,11 @@ async fn see_published(store: &Store, published: u64) {
     let OutputState { playlist, container, target_duration, hash, .. } = state.outputs[0].clone();
     let addition = Addition { playlist, container, target_duration, entries: Vec::new(), hash, published };
     let next = state.commit(&[addition], "seen".to_owned());
-    assert_eq!(next.outputs[0].tail_from, published);
+    let known = next.outputs[0].tail_from;
+    assert!(known >= published, "{known} of {published}");
     let swapped = register.swap(Some(&version), next.encode()).await.unwrap();
     assert!(matches!(swapped, Swapped::Won(_)), "{swapped:?}");
+    usize::try_from(known).unwrap()
 }
 
 async fn stitched(store: &Store) -> Stitched {
@@ -272,7 +275,7 @@ async fn a_worker_that_was_replaced_changes_nothing_by_what_it_publishes_and_not
  {
     for (store, _folder) in stores() {
         record(&store, 0, false).await;
-        see_published(&store, 4).await;
+        let known = see_published(&store, 4).await;
         record(&store, 34_000, true).await;
         let only_sealed = StitchOptions { sealed_only: true, ..StitchOptions::default() };
         let (made, sealed) = (stitched(&store).await, stitch(&store, &sid(), &only_sealed).await.unwrap());
@@ -281,7 +284,7 @@ async fn a_worker_that_was_replaced_changes_nothing_by_what_it_publishes_and_not
         let text = String::from_utf8(list.to_vec()).unwrap();
         let ends: Vec<usize> = text.match_indices(".ts\n").map(|(at, _)| at + 4).collect();
         assert_eq!(ends.len(), 6);
-        for end in &ends[3..] {
+        for end in &ends[known - 1..] {
             let version = vec![list.slice(..*end)];
             store.put("s1_main.m3u8", version, ObjectKind::Playlist).await.unwrap();
             assert_eq!(stitched(&store).await, made);
