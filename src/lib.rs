@@ -63,7 +63,7 @@
 //!
 //! - [`recorder`]: the session API. [`Recorder::start`](recorder::Recorder::start) or
 //!   [`resume`](recorder::Recorder::resume), then [`output`](recorder::Recorder::output),
-//!   [`write_bytes`](recorder::Output::write_bytes), [`stop`](recorder::Recorder::stop), with
+//!   [`write_bytes`](recorder::Output::write_bytes) or [`write_frame`](recorder::Output::write_frame), [`stop`](recorder::Recorder::stop), with
 //!   [`Event`](recorder::Event)s on the way.
 //! - [`salvage`](mod@salvage): what a dead worker left in its spool.
 //! - [`continuity`]: what a store holds, and in which state ([`Recordings`](continuity::Recordings)); whether it

@@ -139,6 +139,13 @@ impl fmt::Display for MediaSpan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Pts33(u64);
 
+impl From<MediaTime> for Pts33 {
+    /// The low 33 bits.
+    fn from(time: MediaTime) -> Self {
+        Self(time.ticks().rem_euclid(Self::MODULUS) as u64)
+    }
+}
+
 impl Pts33 {
     const MODULUS: i64 = 1 << 33;
 

@@ -6,11 +6,13 @@
 mod buckets;
 mod edits;
 mod fixture;
+mod frames;
 mod memory;
 mod slicing;
 mod surveying;
 
 pub use buckets::{Bucket, record_bucket};
 pub use edits::{Case, Edit};
+pub use frames::check_frames;
 pub use slicing::{Chunks, Setting, check, check_webm, with_setting};
 pub use surveying::{check_segment, check_survey};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
-use tapeline::media::Container;
+use tapeline::media::{Container, Frame, Track};
 use tapeline::playlist::{self, Entry, Header, Renderer};
 use tapeline::slicer::{Action, Notes, SealedSegment, SliceError, Slicer, SlicerOptions, SlicingRules};
 use tapeline::time::{MediaSpan, WallTime};
@@ -43,14 +43,19 @@ impl Setting {
         }
     }
 
-    fn slicer(&self, container: Container) -> Slicer {
-        Slicer::new(SlicerOptions {
+    fn options(&self, container: Container) -> SlicerOptions {
+        SlicerOptions {
             container,
             rules: self.rules(),
             start: WallTime::from_millis(1_700_000_000_000),
             program: self.program.map(|number| u16::from(number % 4)),
             clocks_used: 0,
-        })
+        }
+    }
+
+    /// A slicer of frames of these tracks.
+    pub(crate) fn slicer_of_frames(&self, container: Container, tracks: &[Track]) -> Slicer {
+        Slicer::of_frames(self.options(container), tracks).expect("tracks with a place in it")
     }
 }
 
@@ -82,10 +87,10 @@ pub fn with_setting(data: &[u8]) -> Option<(&[u8], Setting, Chunks)> {
 
 /// All that came out.
 #[derive(Debug, PartialEq, Eq)]
-struct Output {
-    segments: Vec<(SealedSegment, Vec<u8>)>,
+pub(crate) struct Output {
+    pub segments: Vec<(SealedSegment, Vec<u8>)>,
     /// Once it has ended well; after an error it is left open how far it was read.
-    notes: Option<Notes>,
+    pub notes: Option<Notes>,
     end: Result<(), SliceError>,
 }
 
@@ -104,7 +109,12 @@ pub fn check(stream: &[u8], setting: &Setting, chunks: &Chunks) {
 /// # Panics
 /// Where a property does not hold.
 pub fn check_webm(stream: &[u8], setting: &Setting, chunks: &Chunks) {
-    let whole = check_chunks(stream, setting, chunks, Container::WebM);
+    check_files(&check_chunks(stream, setting, chunks, Container::WebM));
+}
+
+/// Each segment is a file without a fault. Gives how many blocks are in them.
+pub(crate) fn check_files(whole: &Output) -> u64 {
+    let mut blocks = 0;
     for (facts, bytes) in &whole.segments {
         let rules = SlicingRules {
             target: MediaSpan::from_secs(1 << 40),
@@ -121,7 +131,28 @@ pub fn check_webm(stream: &[u8], setting: &Setting, chunks: &Chunks) {
             (0, 0, 0, 0),
             "{facts:?}"
         );
+        blocks += notes.blocks;
     }
+    blocks
+}
+
+/// Slices frames that have so many bytes in all.
+pub(crate) fn slice_with(mut slicer: Slicer, size: usize, frames: Vec<Frame>) -> Output {
+    let mut output = Output { segments: Vec::new(), notes: None, end: Ok(()) };
+    let mut open = None;
+    let before = memory::mark();
+    for frame in frames {
+        slicer.push_frame(frame, None);
+        pull(&mut slicer, &mut open, &mut output);
+    }
+    output.end = slicer.finish();
+    pull(&mut slicer, &mut open, &mut output);
+    assert!(open.is_none(), "a segment stays open");
+    let given: usize = output.segments.iter().map(|(_, bytes)| bytes.capacity()).sum();
+    let held = memory::peak_since(before).saturating_sub(2 * size + 2 * given);
+    assert!(held < MAX_HELD, "{held} bytes were held");
+    output.notes = Some(slicer.notes());
+    output
 }
 
 /// Slices a stream at once and in chunks: the same comes of it.
@@ -145,7 +176,7 @@ fn slice(
     chunks: impl Iterator<Item = usize>,
     container: Container,
 ) -> Output {
-    let mut slicer = setting.slicer(container);
+    let mut slicer = Slicer::new(setting.options(container));
     let mut output = Output { segments: Vec::new(), notes: None, end: Ok(()) };
     let mut open = None;
     let arrived = setting.live.then(|| WallTime::from_millis(1_700_000_000_000));
@@ -210,7 +241,7 @@ fn pull(
 }
 
 /// Each segment is whole packets and begins with its tables, whose counters run on.
-fn check_segments(output: &Output) {
+pub(crate) fn check_segments(output: &Output) {
     let mut counters = HashMap::new();
     for (facts, bytes) in &output.segments {
         assert!(bytes.len() >= 2 * PACKET_LEN && bytes.len().is_multiple_of(PACKET_LEN), "{facts:?}");
@@ -276,7 +307,7 @@ fn check_order(stream: &[u8], output: &Output) {
 }
 
 /// The playlist that the facts make is legal, and no segment is longer than was promised.
-fn check_playlist(setting: &Setting, output: &Output) {
+pub(crate) fn check_playlist(setting: &Setting, output: &Output) {
     let mut renderer = Renderer::new(&Header::covering(setting.rules().max_length));
     for (facts, _) in &output.segments {
         let opened = facts.opened;

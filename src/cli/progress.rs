@@ -203,6 +203,12 @@ fn counts(output: &OutputSummary) -> impl Iterator<Item = String> {
             ("blocks of tracks that are not announced, dropped", notes.foreign_blocks),
             ("times that the input began anew", notes.restarts),
         ],
+        Notes::Frames(notes) => vec![
+            ("frames before the first key frame, dropped", notes.frames_before_start),
+            ("frames that came after their decoding time", notes.late_frames),
+            ("frames without a time, dropped", notes.frames_without_time),
+            ("frames that came damaged, dropped", notes.damaged_frames),
+        ],
     };
     let keyless = ("segments that do not begin with a key frame", output.without_key_frame);
     let told = std::iter::once(keyless).chain(of_input).filter(|&(_, count)| count > 0);

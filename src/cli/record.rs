@@ -14,7 +14,7 @@ use super::signals::StopSignals;
 use super::text::{length, parse_size};
 use crate::clock::{SharedClock, Sleep, SystemClock, random_bytes};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{Cname, Generation, RecordingId, Sid};
+use crate::ids::{Cname, Generation, MediaKind, OutputName, RecordingId, Sid, Uid};
 use crate::input::{self, Source};
 use crate::media::Container;
 use crate::naming::Prefix;
@@ -55,6 +55,12 @@ pub struct Arguments {
     /// Go on with a recording whose worker is gone, as its next generation
     #[arg(long)]
     resume: bool,
+    /// The user whose stream this is: its names say so. 1 to 4294967295
+    #[arg(long, value_name = "UID", requires = "media")]
+    uid: Option<Uid>,
+    /// What of that user's: audio or video
+    #[arg(long = "type", value_name = "TYPE", id = "media", requires = "uid")]
+    media: Option<Media>,
     /// Folders before every name in the store, joined by /
     #[arg(long, default_value = "", hide_default_value = true)]
     prefix: String,
@@ -108,6 +114,13 @@ pub struct Arguments {
 enum WhenFull {
     Drop,
     Wait,
+}
+
+/// What an individual output carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Media {
+    Audio,
+    Video,
 }
 
 /// Records until the input ends or the process is asked to stop.
@@ -174,7 +187,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         events: recorder.events(),
         meter: Meter { recorder: &recorder, every: arguments.metrics, due: None },
         clock,
-        wanted: Wanted { start, program: arguments.program },
+        wanted: Wanted { start, program: arguments.program, name: output_name(&arguments) },
         output: None,
     };
     let fed = match stopping {
@@ -261,11 +274,15 @@ struct Session<'a> {
 struct Wanted {
     start: Option<WallTime>,
     program: Option<u16>,
+    name: OutputName,
 }
 
 impl Wanted {
     fn spec(&self, container: Container) -> OutputSpec {
-        let mut spec = OutputSpec::composite(container);
+        let mut spec = match self.name {
+            OutputName::Composite => OutputSpec::composite(container),
+            OutputName::Individual(uid, kind) => OutputSpec::individual(uid, kind, container),
+        };
         if let Some(date) = self.start {
             spec = spec.start_time(date);
         }
@@ -457,6 +474,17 @@ fn recording_id(arguments: &Arguments) -> Result<RecordingId> {
         None => Sid::from_random(random_bytes()?),
     };
     Ok(RecordingId { sid, cname: Cname::new(arguments.cname.as_deref().unwrap_or("main"))? })
+}
+
+fn output_name(arguments: &Arguments) -> OutputName {
+    let kind = arguments.media.map(|media| match media {
+        Media::Audio => MediaKind::Audio,
+        Media::Video => MediaKind::Video,
+    });
+    match arguments.uid.zip(kind) {
+        Some((uid, kind)) => OutputName::Individual(uid, kind),
+        None => OutputName::Composite,
+    }
 }
 
 fn rules(arguments: &Arguments) -> Result<SlicingRules> {

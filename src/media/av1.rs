@@ -14,6 +14,65 @@ struct Sequence {
     format: Option<VideoFormat>,
     /// A still picture's frame header says nothing: it is a key frame.
     still: bool,
+    profile: u32,
+    /// Of the first operating point.
+    point: OperatingPoint,
+    /// `None` where the header is cut off.
+    colour: Option<Colour>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct OperatingPoint {
+    level: u32,
+    tier: u32,
+}
+
+/// How samples are coded (5.5.2), as far as `av1C` says it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Colour {
+    high_bitdepth: bool,
+    twelve_bit: bool,
+    monochrome: bool,
+    subsampling_x: bool,
+    subsampling_y: bool,
+    chroma_position: u32,
+}
+
+/// The configuration record of the stream that begins with a temporal unit (`av1C`: AV1 in ISOBMFF, 2.3); `None` where the
+/// unit has no whole sequence header.
+pub fn av1_record(mut unit: &[u8]) -> Option<Vec<u8>> {
+    loop {
+        let (kind, payload, rest) = obu(unit)?;
+        if kind != SEQUENCE_HEADER {
+            unit = rest;
+            continue;
+        }
+        let Sequence { profile, point, colour, .. } = read_sequence(payload)?;
+        let colour = colour?;
+        let flags = [
+            colour.high_bitdepth,
+            colour.twelve_bit,
+            colour.monochrome,
+            colour.subsampling_x,
+            colour.subsampling_y,
+        ];
+        let flags = flags.into_iter().fold(point.tier, |flags, flag| flags << 1 | u32::from(flag));
+        let fields = [profile << 5 | point.level, flags << 2 | colour.chroma_position];
+        let mut record = vec![0x81];
+        record.extend(fields.map(|field| u8::try_from(field).unwrap_or(0)));
+        record.push(0);
+        record.extend_from_slice(unit.get(..unit.len() - rest.len())?);
+        return Some(record);
+    }
+}
+
+/// A temporal unit without its delimiter, which WebM and MP4 do not carry.
+pub fn av1_without_delimiter(unit: &[u8]) -> &[u8] {
+    const TEMPORAL_DELIMITER: u8 = 2;
+    match obu(unit) {
+        Some((TEMPORAL_DELIMITER, _, rest)) => rest,
+        _ => unit,
+    }
 }
 
 /// The facts of a temporal unit; `None` where no frame is found in it. Without its sequence header a key frame is no place to
@@ -72,21 +131,78 @@ fn leb128(bytes: &[u8]) -> Option<(usize, usize)> {
 
 fn read_sequence(payload: &[u8]) -> Option<Sequence> {
     let mut bits = BitReader::plain(payload);
-    bits.skip(3)?;
+    let profile = bits.u(3)?;
     bits.skip(1)?;
     let still = bits.flag()?;
-    if still {
-        bits.skip(5)?;
-    } else {
-        skip_timing(&mut bits)?;
-    }
+    let point = match still {
+        true => OperatingPoint { level: bits.u(5)?, tier: 0 },
+        false => operating_points(&mut bits)?,
+    };
     let (width_bits, height_bits) = (bits.u(4)? + 1, bits.u(4)? + 1);
     let (width, height) = (bits.u(width_bits)? + 1, bits.u(height_bits)? + 1);
-    Some(Sequence { format: VideoFormat::checked(width, height), still })
+    let colour = skip_tools(&mut bits, still).and_then(|()| read_colour(&mut bits, profile));
+    Some(Sequence { format: VideoFormat::checked(width, height), still, profile, point, colour })
 }
 
-/// Timing, delays and operating points.
-fn skip_timing(bits: &mut BitReader<'_>) -> Option<()> {
+/// From the frames' numbers to the loop filters.
+fn skip_tools(bits: &mut BitReader<'_>, still: bool) -> Option<()> {
+    if !still && bits.flag()? {
+        bits.skip(4 + 3)?;
+    }
+    // Large superblocks, intra filters.
+    bits.skip(3)?;
+    if !still {
+        bits.skip(4)?;
+        let order_hints = bits.flag()?;
+        if order_hints {
+            bits.skip(2)?;
+        }
+        let chooses_screen_content = bits.flag()?;
+        if (chooses_screen_content || bits.flag()?) && !bits.flag()? {
+            bits.skip(1)?;
+        }
+        if order_hints {
+            bits.skip(3)?;
+        }
+    }
+    bits.skip(3)
+}
+
+fn read_colour(bits: &mut BitReader<'_>, profile: u32) -> Option<Colour> {
+    const UNSPECIFIED: u32 = 2;
+    /// BT.709 primaries, sRGB transfer, identity matrix: no subsampling.
+    const SRGB: [u32; 3] = [1, 13, 0];
+    let high_bitdepth = bits.flag()?;
+    let twelve_bit = profile == 2 && high_bitdepth && bits.flag()?;
+    let monochrome = profile != 1 && bits.flag()?;
+    let described = bits.flag()?;
+    let mut description = [UNSPECIFIED; 3];
+    for field in description.iter_mut().filter(|_| described) {
+        *field = bits.u(8)?;
+    }
+    let colour = Colour { high_bitdepth, twelve_bit, monochrome, ..Colour::default() };
+    if !monochrome && description == SRGB {
+        return Some(colour);
+    }
+    bits.skip(1)?; // color_range
+    let (subsampling_x, subsampling_y) = match profile {
+        _ if monochrome => (true, true),
+        0 => (true, true),
+        1 => (false, false),
+        _ if twelve_bit => {
+            let across = bits.flag()?;
+            (across, across && bits.flag()?)
+        }
+        _ => (true, false),
+    };
+    let has_position = !monochrome && subsampling_x && subsampling_y;
+    let chroma_position = if has_position { bits.u(2)? } else { 0 };
+    Some(Colour { subsampling_x, subsampling_y, chroma_position, ..colour })
+}
+
+/// Timing, delays and operating points, of which the first counts.
+fn operating_points(bits: &mut BitReader<'_>) -> Option<OperatingPoint> {
+    let mut first = None;
     let mut delay_bits = None;
     if bits.flag()? {
         bits.skip(64)?;
@@ -102,9 +218,9 @@ fn skip_timing(bits: &mut BitReader<'_>) -> Option<()> {
     let points = bits.u(5)? + 1;
     for _ in 0..points {
         bits.skip(12)?;
-        if bits.u(5)? > 7 {
-            bits.skip(1)?;
-        }
+        let level = bits.u(5)?;
+        let tier = if level > 7 { bits.u(1)? } else { 0 };
+        first.get_or_insert(OperatingPoint { level, tier });
         if let Some(delay_bits) = delay_bits
             && bits.flag()?
         {
@@ -114,15 +230,30 @@ fn skip_timing(bits: &mut BitReader<'_>) -> Option<()> {
             bits.skip(4)?;
         }
     }
-    Some(())
+    first
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What ffmpeg with libaom wrote as `CodecPrivate` of fixtures/av1_opus.webm: 4 bytes, and the sequence header.
+    const RECORD: [u8; 17] = [
+        0x81, 0x00, 0x0c, 0x00, 0x0a, 0x0b, 0x00, 0x00, 0x00, 0x04, 0x3c, 0xfe, 0xcc, 0xda, 0xf9, 0x00, 0x40,
+    ];
     /// Profile 0, no timing, one operating point of level 0: 320x180.
     const SEQUENCE: [u8; 9] = [0x0a, 0x07, 0x00, 0x00, 0x00, 0x04, 0x3c, 0xfe, 0xcc];
+
+    #[test]
+    fn the_record_is_that_of_an_encoder() {
+        let unit = [&[0x12, 0x00][..], &RECORD[4..], &[0x32, 0x02, 0x10, 0x00]].concat();
+        assert_eq!(av1_record(&unit).as_deref(), Some(&RECORD[..]));
+        assert_eq!(av1_without_delimiter(&unit), &unit[2..]);
+        assert_eq!(av1_without_delimiter(&unit[2..]), &unit[2..]);
+        for len in 0..RECORD.len() - 4 {
+            assert_eq!(av1_record(&RECORD[4..4 + len]), None, "{len}");
+        }
+    }
 
     #[test]
     fn key_frames_with_their_sequence_tell_their_size() {

@@ -1,5 +1,7 @@
 //! Opus packets (RFC 6716, section 3), and how transport streams wrap them (ETSI TS 103 491, "Opus in MPEG-2 TS", table 4-2).
 
+use bytes::Bytes;
+
 /// An access unit of a transport stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpusUnit<'a> {
@@ -42,6 +44,55 @@ impl<'a> OpusUnit<'a> {
         }
         let (packet, rest) = rest.split_at_checked(size)?;
         Some(Self { start_trim, packet, rest })
+    }
+}
+
+/// The control header of a unit with so many bytes of Opus, without trims (table 4-2).
+pub fn opus_control_header(packet: usize) -> Vec<u8> {
+    let mut header = vec![0x7f, 0xe0];
+    header.extend(std::iter::repeat_n(0xff, packet / 255));
+    header.push(u8::try_from(packet % 255).unwrap_or(0));
+    header
+}
+
+/// The identification header of an Opus stream (RFC 7845, section 5.1), which MP4 and WebM carry too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpusHead {
+    /// The record as it came.
+    pub record: Bytes,
+    /// Channels; never 0.
+    pub channels: u8,
+    /// Samples at 48 kHz to leave out at the begin.
+    pub pre_skip: u16,
+    /// How channels are coded: 0 for one or two in one stream.
+    pub mapping_family: u8,
+}
+
+impl OpusHead {
+    /// Reads the record; `None` for what is none.
+    pub fn parse(record: &Bytes) -> Option<Self> {
+        let &[b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', version, channels, low, high] =
+            record.first_chunk()?
+        else {
+            return None;
+        };
+        let mapping_family = *record.get(18)?;
+        let legal = version >> 4 == 0 && channels > 0 && (mapping_family != 0 || channels <= 2);
+        legal.then(|| Self {
+            record: record.clone(),
+            channels,
+            pre_skip: u16::from_le_bytes([low, high]),
+            mapping_family,
+        })
+    }
+
+    /// Two channels, with what the usual encoder puts in front.
+    pub fn usual() -> Self {
+        const PRE_SKIP: u16 = 312;
+        let [low, high] = PRE_SKIP.to_le_bytes();
+        // Version 1, two channels, 48 kHz, no gain, family 0.
+        let record = [&b"OpusHead"[..], &[1, 2, low, high, 0x80, 0xbb, 0, 0, 0, 0, 0]].concat();
+        Self { record: record.into(), channels: 2, pre_skip: PRE_SKIP, mapping_family: 0 }
     }
 }
 
@@ -90,6 +141,27 @@ mod tests {
         ] {
             assert_eq!(OpusUnit::parse(bad), None, "{bad:x?}");
         }
+    }
+
+    #[test]
+    fn a_control_header_is_read_as_it_is_written() {
+        for len in [1, 254, 255, 256, 510, 1275] {
+            let bytes = [opus_control_header(len), vec![0xfc; len]].concat();
+            let unit = OpusUnit::parse(&bytes).unwrap();
+            assert_eq!((unit.packet.len(), unit.rest.len(), unit.start_trim), (len, 0, 0));
+        }
+    }
+
+    #[test]
+    fn heads_are_told_from_what_is_none() {
+        let usual = OpusHead::usual();
+        assert_eq!(OpusHead::parse(&usual.record), Some(usual.clone()));
+        for (at, value) in [(0, b'o'), (8, 0x10), (9, 0), (9, 3)] {
+            let mut bad = usual.record.to_vec();
+            bad[at] = value;
+            assert_eq!(OpusHead::parse(&bad.into()), None, "byte {at}");
+        }
+        assert_eq!(OpusHead::parse(&usual.record.slice(..18)), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::{SharedChance, SharedClock, SystemChance, SystemClock};
 use crate::ids::{MediaKind, OutputName, Uid};
-use crate::media::Container;
+use crate::media::{Container, Track};
 use crate::naming::Prefix;
 use crate::slicer::SlicingRules;
 use crate::spool::{Room, SpoolBase};
@@ -83,19 +83,20 @@ impl Default for Options {
     }
 }
 
-/// One output to record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One output to record: of a container's bytes, or, where it has tracks, of encoded frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputSpec {
     pub(super) name: OutputName,
     pub(super) container: Container,
     pub(super) start: Option<WallTime>,
     pub(super) program: Option<u16>,
+    pub(super) tracks: Vec<Track>,
 }
 
 impl OutputSpec {
     /// The mixed stream of the channel.
     pub fn composite(container: Container) -> Self {
-        Self { name: OutputName::Composite, container, start: None, program: None }
+        Self { name: OutputName::Composite, container, start: None, program: None, tracks: Vec::new() }
     }
 
     /// One user's audio or video.
@@ -115,6 +116,13 @@ impl OutputSpec {
     #[must_use]
     pub fn program(mut self, number: u16) -> Self {
         self.program = Some(number);
+        self
+    }
+
+    /// Adds a track of encoded frames. Frames name it by its place: the first added is 0.
+    #[must_use]
+    pub fn track(mut self, track: Track) -> Self {
+        self.tracks.push(track);
         self
     }
 }

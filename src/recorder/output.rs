@@ -1,4 +1,4 @@
-//! One output: media goes in, segments go into the spool and on to the upload.
+//! One output: bytes or frames go in, segments go into the spool and on to the upload.
 //!
 //! Where the spool or its disk is full, an input that can wait is made to wait before the next write, so long as anything
 //! of the recording is on its way to the store; for one that cannot, the oldest segment that can be spared is given up,
@@ -16,6 +16,7 @@ use super::options::OnFull;
 use super::session::Session;
 use crate::checksum::RunningCrc64;
 use crate::error::{Error, ErrorKind, Result};
+use crate::media::Frame;
 use crate::naming::{NameKind, ObjectName};
 use crate::slicer::{Action, Notes, OpenedSegment, SealedSegment, SliceError, Slicer};
 use crate::spool::{Fact, GapCause, Opened, Sealed, SpoolFile};
@@ -39,8 +40,6 @@ pub(super) struct Shared {
     /// The output's number in the recording.
     index: usize,
     playlist: ObjectName,
-    /// Dates come from arrival.
-    live: bool,
     span: Span,
     state: Mutex<State>,
     /// Segments that may wait, of an input that can.
@@ -50,6 +49,10 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct State {
     slicer: Slicer,
+    /// Dates come from arrival.
+    live: bool,
+    /// What was counted before it was opened again.
+    earlier: Option<Notes>,
     segment: Option<OpenSegment>,
     ended: bool,
     /// A segment could not be written; nothing more is taken.
@@ -80,11 +83,25 @@ impl Output {
             OnFull::Wait { segments } => Some(Arc::new(Semaphore::new(segments.max(1)))),
             OnFull::Drop => None,
         };
-        let told = slicer.notes().faults();
-        let state = State { slicer, segment: None, ended: false, broken: false, without_key_frame: 0, told };
+        let state = State::new(slicer, live);
         let span = info_span!(parent: &session.span, "output", %playlist);
         let state = Mutex::new(state);
-        Self { shared: Arc::new(Shared { session, index, playlist, live, span, state, places }) }
+        Self { shared: Arc::new(Shared { session, index, playlist, span, state, places }) }
+    }
+
+    /// Opens an output again that has ended: with the slicer that is to follow its own.
+    ///
+    /// # Errors
+    /// `InvalidInput` where it has not ended; what `follow` gives.
+    pub(super) fn reopen(&self, live: bool, follow: impl FnOnce(&Slicer) -> Result<Slicer>) -> Result<()> {
+        // Who holds it is still writing.
+        let Some(mut state) = self.shared.state.try_lock().ok().filter(|state| state.ended) else {
+            return Err(self.shared.invalid("is open already"));
+        };
+        let slicer = follow(&state.slicer)?;
+        let (earlier, without_key_frame) = (Some(state.notes()), state.without_key_frame);
+        *state = State { earlier, without_key_frame, ..State::new(slicer, live) };
+        Ok(())
     }
 
     /// Waits, where the input is one that can wait, while too many segments wait for the store, or the spool or its
@@ -109,12 +126,12 @@ impl Output {
     /// while it waits: bytes would be missing. Who cannot wait calls [`ready`](Self::ready) before.
     ///
     /// # Errors
-    /// `Malformed` for a stream that cannot be what was promised; `Unavailable` for a disk that takes no
-    /// more; what ended the uploading. What was recorded before is stored all the same by
+    /// `Malformed` for a stream that cannot be what was promised; `InvalidInput` for an output of frames, or one that has
+    /// ended; `Unavailable` for a disk that takes no more; what ended the uploading. What was recorded before is stored all the same by
     /// [`Recorder::stop`](super::Recorder::stop).
     pub async fn write_bytes(&self, bytes: Bytes) -> Result<()> {
-        let now = self.shared.live.then(|| self.shared.session.options.clock.wall());
-        self.write_bytes_arrived(bytes, now).await
+        let now = self.shared.session.options.clock.wall();
+        self.write_bytes_arrived(bytes, Some(now)).await
     }
 
     /// The same for bytes that arrived earlier.
@@ -125,10 +142,47 @@ impl Output {
         self.ready().await;
         let mut state = self.shared.state.lock().await;
         self.shared.check(&state)?;
-        let arrived = arrived.filter(|_| self.shared.live);
+        if state.slicer.tracks() > 0 {
+            return Err(self.shared.invalid("takes frames, not bytes: call write_frame"));
+        }
+        let arrived = arrived.filter(|_| state.live);
         let sliced = state.slicer.push(&bytes, arrived);
         self.shared.carry_out(&mut state).await?;
         sliced.map_err(|error| self.shared.malformed(error))
+    }
+
+    /// Takes the next encoded frame of one of the output's tracks, as having arrived now. Frames of one track come in the
+    /// order of their decoding; those of different tracks may be half a second of media apart, in any order.
+    ///
+    /// Waits as [`write_bytes`](Self::write_bytes) does, and must not be dropped while it waits either. A frame waits for those
+    /// of other tracks that belong before it, at most half a second of media, and holds the buffer that its data is a slice of
+    /// until then and until it is written.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a track that the output has not, or one that has ended; else as
+    /// [`write_bytes`](Self::write_bytes). A frame that cannot be used is none: it is dropped, and counted in
+    /// [`notes`](Self::notes).
+    pub async fn write_frame(&self, frame: Frame) -> Result<()> {
+        let now = self.shared.session.options.clock.wall();
+        self.write_frame_arrived(frame, Some(now)).await
+    }
+
+    /// The same for a frame that arrived earlier.
+    ///
+    /// # Errors
+    /// As [`write_frame`](Self::write_frame).
+    pub async fn write_frame_arrived(&self, frame: Frame, arrived: Option<WallTime>) -> Result<()> {
+        self.ready().await;
+        let mut state = self.shared.state.lock().await;
+        self.shared.check(&state)?;
+        let tracks = state.slicer.tracks();
+        if frame.track >= tracks {
+            let what = format!("has {tracks} tracks of frames, and none with the number {}", frame.track);
+            return Err(self.shared.invalid(&what));
+        }
+        let arrived = arrived.filter(|_| state.live);
+        state.slicer.push_frame(frame, arrived);
+        self.shared.carry_out(&mut state).await
     }
 
     /// Tells that the input has been silent for so long that the open segment should end; the next bytes
@@ -164,7 +218,7 @@ impl Output {
 
     /// Counted oddities of the input so far.
     pub async fn notes(&self) -> Notes {
-        self.shared.state.lock().await.slicer.notes()
+        self.shared.state.lock().await.notes()
     }
 
     /// The date of the latest frame; `None` before the first.
@@ -178,13 +232,39 @@ impl Output {
     }
 }
 
+impl State {
+    fn new(slicer: Slicer, live: bool) -> Self {
+        let told = slicer.notes().faults();
+        Self {
+            slicer,
+            live,
+            earlier: None,
+            segment: None,
+            ended: false,
+            broken: false,
+            without_key_frame: 0,
+            told,
+        }
+    }
+
+    /// All that was counted.
+    fn notes(&self) -> Notes {
+        let notes = self.slicer.notes();
+        self.earlier.map_or(notes, |earlier| notes.after(earlier))
+    }
+}
+
 impl Shared {
     fn check(&self, state: &State) -> Result<()> {
         if state.ended || state.broken {
             let why = if state.ended { "has ended" } else { "could not be written any further" };
-            return Err(Error::new(ErrorKind::InvalidInput, format!("the output {} {why}", self.playlist)));
+            return Err(self.invalid(why));
         }
         self.session.driver.check()
+    }
+
+    fn invalid(&self, why: &str) -> Error {
+        Error::new(ErrorKind::InvalidInput, format!("the output {} {why}", self.playlist))
     }
 
     fn malformed(&self, error: SliceError) -> Error {
@@ -308,7 +388,7 @@ impl Shared {
 
     fn seal(&self, state: &mut State, facts: SealedSegment) -> Result<()> {
         let Some(OpenSegment { file, name, crc64, lost }) = state.segment.take() else { return Ok(()) };
-        let notes = state.slicer.notes();
+        let notes = state.notes();
         if std::mem::replace(&mut state.told, notes.faults()) != notes.faults() {
             self.session.emit(Event::InputFaults { playlist: self.playlist.to_string(), notes });
         }

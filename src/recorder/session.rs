@@ -19,6 +19,7 @@ use crate::clock::draw;
 use crate::continuity::{Claim, ControlObject, Holder, HolderOptions, Phase, Recordings, probe};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Generation, OutputName, RecordingId, Sid};
+use crate::media::TrackError;
 use crate::naming::{NameKind, ObjectName, key};
 use crate::playlist::Header;
 use crate::salvage::{Destination, Others};
@@ -255,29 +256,42 @@ impl Recorder {
 
     /// Opens an output. Each has its own playlist; handles are independent of each other.
     ///
+    /// One that has [ended](Output::finish) can be opened again, with the same container: its playlist goes on behind a
+    /// discontinuity.
+    ///
     /// # Errors
-    /// `InvalidInput` for an output that is open already.
+    /// `InvalidInput` for an output that is open already, and for tracks that its container has no place for.
     pub fn output(&self, spec: OutputSpec) -> Result<Output> {
         let session = &self.session;
         let playlist = session.playlist(spec.name);
+        let invalid = |why: &str| Error::new(ErrorKind::InvalidInput, format!("the output {playlist} {why}"));
         let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
-        if outputs.iter().any(|output| *output.playlist() == playlist) {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!("the output {playlist} is open already"),
-            ));
-        }
-        let slicer = Slicer::new(SlicerOptions {
+        let slicer_options = SlicerOptions {
             container: spec.container,
             rules: session.options.rules,
             start: spec.start.unwrap_or_else(|| session.options.clock.wall()),
             program: spec.program,
             clocks_used: u32::from(session.generation.get()) * CLOCKS,
-        });
+        };
+        let unfit = |why: TrackError| invalid(&format!("cannot be opened: {why}"));
         session.driver.check()?;
+        let live = spec.start.is_none();
+        if let Some(output) = outputs.iter().find(|output| *output.playlist() == playlist) {
+            output.reopen(live, |slicer| {
+                if slicer.container() != spec.container {
+                    return Err(invalid("has begun in another container, and a playlist has one"));
+                }
+                slicer.following(slicer_options, &spec.tracks).map_err(unfit)
+            })?;
+            return Ok(output.clone());
+        }
+        let slicer = match spec.tracks.as_slice() {
+            [] => Slicer::new(slicer_options),
+            tracks => Slicer::of_frames(slicer_options, tracks).map_err(unfit)?,
+        };
         let header = Header::covering(session.options.rules.max_length);
         session.driver.add_output(playlist.clone(), spec.container, header);
-        let output = Output::new(Arc::clone(session), outputs.len(), playlist, spec.start.is_none(), slicer);
+        let output = Output::new(Arc::clone(session), outputs.len(), playlist, live, slicer);
         outputs.push(output.clone());
         Ok(output)
     }

@@ -1,8 +1,8 @@
 //! Slicing: a stream goes in, segments come out.
 //!
-//! [`Slicer`] takes the bytes of a container in chunks of any size ([`push`](Slicer::push)) and gives back
-//! [`Action`]s ([`pull`](Slicer::pull)). It does no I/O and knows no clock: when bytes arrived is told to
-//! it. The container's reader finds the units and obeys; `plan` decides.
+//! [`Slicer`] takes the bytes of a container in chunks of any size ([`push`](Slicer::push)), or encoded frames
+//! ([`push_frame`](Slicer::push_frame)), and gives back [`Action`]s ([`pull`](Slicer::pull)). It does no I/O and knows no
+//! clock: when media arrived is told to it. The container's reader or muxer finds the units and obeys; `plan` decides.
 
 mod extent;
 mod facts;
@@ -15,10 +15,10 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::media::{Container, Patch, Split};
+use crate::media::{Container, Frame, Patch, Split, Track, TrackError};
 use crate::time::WallTime;
-use crate::ts::{Splitter, SplitterOptions};
-use crate::webm::WebmSplitter;
+use crate::ts::{Splitter, SplitterOptions, TsMuxer};
+use crate::webm::{WebmMuxer, WebmSplitter};
 pub use extent::Extent;
 pub use facts::{CutReason, OpenedSegment, SealedSegment};
 pub use notes::Notes;
@@ -117,11 +117,13 @@ impl fmt::Display for SliceError {
 
 impl std::error::Error for SliceError {}
 
-/// The reader of a container. The one place that tells containers apart.
+/// What makes segments of the input. The one place that tells containers apart.
 #[derive(Debug)]
 enum Reader {
     MpegTs(Box<Splitter>),
     WebM(Box<WebmSplitter>),
+    TsFrames(Box<TsMuxer>),
+    WebmFrames(Box<WebmMuxer>),
 }
 
 /// Cuts a stream into segments. See the [module](self).
@@ -153,15 +155,59 @@ impl Slicer {
         }
     }
 
+    /// A slicer of encoded frames, which it makes segments of the container of. There `program` means nothing.
+    ///
+    /// # Errors
+    /// Why the tracks have no place in the container.
+    pub fn of_frames(options: SlicerOptions, tracks: &[Track]) -> Result<Self, TrackError> {
+        let reader = match options.container {
+            Container::MpegTs => Reader::TsFrames(Box::new(TsMuxer::new(tracks)?)),
+            Container::WebM => Reader::WebmFrames(Box::new(WebmMuxer::new(tracks)?)),
+        };
+        Ok(Self { reader, ..Self::new(options) })
+    }
+
+    /// A slicer whose segments come behind those of this one, with a discontinuity between: for an output that is opened again.
+    /// `tracks` are those of frames; none for bytes. The clocks' ids and the segments' numbers go on.
+    ///
+    /// # Errors
+    /// As [`of_frames`](Self::of_frames).
+    pub fn following(&self, options: SlicerOptions, tracks: &[Track]) -> Result<Self, TrackError> {
+        let plan = self.plan.following(options.rules, options.start);
+        let new = if tracks.is_empty() { Self::new(options) } else { Self::of_frames(options, tracks)? };
+        Ok(Self { plan, ..new })
+    }
+
     /// What the segments' files are.
     pub fn container(&self) -> Container {
         match self.reader {
-            Reader::MpegTs(_) => Container::MpegTs,
-            Reader::WebM(_) => Container::WebM,
+            Reader::MpegTs(_) | Reader::TsFrames(_) => Container::MpegTs,
+            Reader::WebM(_) | Reader::WebmFrames(_) => Container::WebM,
         }
     }
 
-    /// Takes the next bytes; `arrived` is when they came, for a live input.
+    /// How many tracks of encoded frames it has; 0 for one that takes bytes.
+    pub fn tracks(&self) -> usize {
+        match &self.reader {
+            Reader::MpegTs(_) | Reader::WebM(_) => 0,
+            Reader::TsFrames(muxer) => muxer.tracks(),
+            Reader::WebmFrames(muxer) => muxer.tracks(),
+        }
+    }
+
+    /// Takes the next frame of one of its tracks; `arrived` is when it came, for a live input. Does nothing where it has no
+    /// such track.
+    pub fn push_frame(&mut self, frame: Frame, arrived: Option<WallTime>) {
+        self.bytes_in += frame.data.len() as u64;
+        self.plan.arrived(arrived);
+        match &mut self.reader {
+            Reader::MpegTs(_) | Reader::WebM(_) => {}
+            Reader::TsFrames(muxer) => muxer.push(frame, &mut self.plan),
+            Reader::WebmFrames(muxer) => muxer.push(frame, &mut self.plan),
+        }
+    }
+
+    /// Takes the next bytes; `arrived` is when they came, for a live input. Does nothing for a slicer of frames.
     ///
     /// # Errors
     /// When the stream turns out not to hold the program that was asked for.
@@ -171,6 +217,7 @@ impl Slicer {
         match &mut self.reader {
             Reader::MpegTs(splitter) => splitter.push(chunk, &mut self.plan),
             Reader::WebM(splitter) => splitter.push(chunk, &mut self.plan),
+            Reader::TsFrames(_) | Reader::WebmFrames(_) => {}
         }
         self.check()
     }
@@ -180,6 +227,8 @@ impl Slicer {
         let split = match &mut self.reader {
             Reader::MpegTs(splitter) => splitter.pull()?,
             Reader::WebM(splitter) => splitter.pull()?,
+            Reader::TsFrames(muxer) => muxer.pull()?,
+            Reader::WebmFrames(muxer) => muxer.pull()?,
         };
         match split {
             Split::Bytes(bytes) => {
@@ -204,6 +253,8 @@ impl Slicer {
         match &mut self.reader {
             Reader::MpegTs(splitter) => splitter.interrupt(&mut self.plan),
             Reader::WebM(splitter) => splitter.interrupt(&mut self.plan),
+            Reader::TsFrames(muxer) => muxer.interrupt(&mut self.plan),
+            Reader::WebmFrames(muxer) => muxer.interrupt(&mut self.plan),
         }
         self.plan.interrupt();
     }
@@ -216,6 +267,8 @@ impl Slicer {
         match &mut self.reader {
             Reader::MpegTs(splitter) => splitter.finish(&mut self.plan),
             Reader::WebM(splitter) => splitter.interrupt(&mut self.plan),
+            Reader::TsFrames(muxer) => muxer.interrupt(&mut self.plan),
+            Reader::WebmFrames(muxer) => muxer.interrupt(&mut self.plan),
         }
         self.plan.finish();
         self.check()?;
@@ -227,6 +280,8 @@ impl Slicer {
         match &self.reader {
             Reader::MpegTs(splitter) => Notes::MpegTs(splitter.notes()),
             Reader::WebM(splitter) => Notes::WebM(splitter.notes()),
+            Reader::TsFrames(muxer) => Notes::Frames(muxer.notes()),
+            Reader::WebmFrames(muxer) => Notes::Frames(muxer.notes()),
         }
     }
 
@@ -251,6 +306,7 @@ impl Slicer {
                 Some(codec) => Err(SliceError::NoPlaceInWebm { codec: codec.to_owned() }),
                 None => Ok(()),
             },
+            Reader::TsFrames(_) | Reader::WebmFrames(_) => Ok(()),
         }
     }
 
@@ -273,6 +329,7 @@ impl Slicer {
                 Some(tracks) if tracks.lead.is_none() => SliceError::NoStreams,
                 Some(_) => SliceError::NoKeyFrame,
             },
+            Reader::TsFrames(_) | Reader::WebmFrames(_) => SliceError::NoKeyFrame,
         }
     }
 }

@@ -108,6 +108,16 @@ impl Plan {
         }
     }
 
+    /// A plan for segments behind those of another, whose media they do not continue: on `start`, or where these ended.
+    pub fn following(&self, rules: SlicingRules, start: WallTime) -> Self {
+        Self {
+            next: self.next,
+            last_end: self.last_end.max(Some(start)),
+            pending_discontinuity: true,
+            ..Self::new(rules, start, self.timeline.clock())
+        }
+    }
+
     /// When the bytes that follow arrived.
     pub fn arrived(&mut self, at: Option<WallTime>) {
         self.arrived = at;

@@ -191,7 +191,7 @@ async fn make_cuts(store: &Store, to: &str, source: &Source, draft: &mut Draft) 
             continue;
         };
         let at = match original.media {
-            Some((start, _)) => CutAt::Time(Pts33::new((start + span).ticks().rem_euclid(1 << 33) as u64)),
+            Some((start, _)) => CutAt::Time(Pts33::from(start + span)),
             None => CutAt::After(span),
         };
         match trim(&body, at) {

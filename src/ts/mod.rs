@@ -4,13 +4,14 @@
 //! every access unit a [`Cutter`](crate::media::Cutter) says whether a segment begins there. Packets
 //! are passed through, never re-muxed; they stay slices of the buffers that came in. [`Remains`] is what is whole of a
 //! segment whose writing was cut off, [`Survey`] what is in one, and what is wrong with it; [`TsDemuxer`] takes the PES packets
-//! out for another container.
+//! out for another container. `mux` makes segments of encoded frames.
 
 mod appender;
 mod candidate;
 mod clock;
 mod demux;
 mod framer;
+mod mux;
 mod notes;
 mod packet;
 mod pat;
@@ -29,6 +30,7 @@ mod track;
 
 pub use demux::{PesPacket, TsDemuxer};
 pub use framer::Framer;
+pub(crate) use mux::TsMuxer;
 pub use notes::Notes;
 pub use packet::{PACKET_LEN, Packet, Pid, SYNC_BYTE};
 pub use pat::Pat;

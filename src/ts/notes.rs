@@ -1,5 +1,7 @@
 //! Counted oddities of a transport stream. None of them ends a recording.
 
+use std::ops::Add;
+
 use serde::Serialize;
 
 /// What was seen and what was left out, since the begin.
@@ -36,5 +38,26 @@ impl Notes {
     #[must_use]
     pub fn faults(self) -> Self {
         Self { packets: 0, null_packets: 0, foreign_packets: 0, packets_before_start: 0, ..self }
+    }
+}
+
+impl Add for Notes {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            packets: self.packets + other.packets,
+            null_packets: self.null_packets + other.null_packets,
+            foreign_packets: self.foreign_packets + other.foreign_packets,
+            packets_before_start: self.packets_before_start + other.packets_before_start,
+            continuity_errors: self.continuity_errors + other.continuity_errors,
+            duplicate_packets: self.duplicate_packets + other.duplicate_packets,
+            transport_errors: self.transport_errors + other.transport_errors,
+            scrambled_packets: self.scrambled_packets + other.scrambled_packets,
+            sync_losses: self.sync_losses + other.sync_losses,
+            skipped_bytes: self.skipped_bytes + other.skipped_bytes,
+            table_errors: self.table_errors + other.table_errors,
+            torn_pes: self.torn_pes + other.torn_pes,
+        }
     }
 }

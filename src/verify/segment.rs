@@ -61,7 +61,7 @@ pub(super) fn judge(
         findings.add(check, &piece.key, "players that begin here show nothing until the next key frame");
     }
     if let Some(((start, _), first)) = piece.media.zip(read.first_pts()).filter(|_| read.is_exact()) {
-        let apart = first.since(Pts33::new(start.ticks().rem_euclid(1 << 33).unsigned_abs()));
+        let apart = first.since(Pts33::from(start));
         if apart.abs() > TOLERANCE {
             findings.add(Check::StartTime, &piece.key, format_args!("it begins {apart} s later than that"));
         }

@@ -1,5 +1,7 @@
 //! Element headers: ids and sizes as variable-length integers (RFC 8794, 4 to 6).
 
+use bytes::BufMut;
+
 /// Ids of the elements that are looked at, with their length markers (RFC 9559, 5.1).
 pub(super) mod id {
     pub const EBML: u32 = 0x1a45_dfa3;
@@ -119,13 +121,18 @@ pub(super) struct Child<'a> {
 /// An element with its header. Sizes are written as short as they go.
 pub(super) fn element(id: u32, content: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(content.len() + 12);
-    out.extend(id.to_be_bytes().into_iter().skip_while(|byte| *byte == 0));
-    let size = content.len() as u64;
-    let len = (1..8).find(|len| size < (1 << (7 * len)) - 1).unwrap_or(8);
-    let marked = size | 1 << (7 * len);
-    out.extend(marked.to_be_bytes().into_iter().skip(8 - len));
+    put_header(&mut out, id, content.len());
     out.extend_from_slice(content);
     out
+}
+
+/// Writes the header of an element with so many bytes of content.
+pub(super) fn put_header(out: &mut impl BufMut, id: u32, content: usize) {
+    let id_len = 4 - id.leading_zeros() as usize / 8;
+    out.put_uint(u64::from(id), id_len);
+    let size = content as u64;
+    let len = (1..8).find(|len| size < (1 << (7 * len)) - 1).unwrap_or(8);
+    out.put_uint(size | 1 << (7 * len), len);
 }
 
 /// A size in eight bytes, so that it can stand where [`UNKNOWN_SIZE`] stood.

@@ -1,10 +1,14 @@
 //! WebM (RFC 9559, RFC 8794): finding blocks in a stream, and segments that are files of their own.
 //!
-//! `splitter` passes blocks through and asks a [`Cutter`](crate::media::Cutter) at each whether a segment begins there.
-//! It uses `walker` to find elements in chunks of any size, `block` and `tracks` to understand them, and `segment` to write.
+//! `splitter` passes the blocks of a stream through: `walker` finds elements in chunks of any size, `block` and `tracks`
+//! understand them. `muxer` makes blocks of encoded frames. Either way `assembler` asks a [`Cutter`](crate::media::Cutter) at
+//! each block whether a segment begins there, and `segment` writes it.
 
+mod assembler;
 mod block;
 mod ebml;
+mod entries;
+mod muxer;
 mod notes;
 mod remains;
 mod segment;
@@ -12,6 +16,7 @@ mod splitter;
 mod tracks;
 mod walker;
 
+pub(crate) use muxer::WebmMuxer;
 pub use notes::WebmNotes;
 pub use remains::WebmRemains;
 pub(crate) use splitter::WebmSplitter;

@@ -1,5 +1,7 @@
 //! Counted oddities of a WebM stream. None of them ends a recording.
 
+use std::ops::Add;
+
 use serde::Serialize;
 
 /// What was seen and what was left out, since the begin.
@@ -26,5 +28,21 @@ impl WebmNotes {
     #[must_use]
     pub fn faults(self) -> Self {
         Self { blocks: 0, blocks_before_start: 0, ..self }
+    }
+}
+
+impl Add for WebmNotes {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            blocks: self.blocks + other.blocks,
+            foreign_blocks: self.foreign_blocks + other.foreign_blocks,
+            blocks_before_start: self.blocks_before_start + other.blocks_before_start,
+            damaged_blocks: self.damaged_blocks + other.damaged_blocks,
+            restarts: self.restarts + other.restarts,
+            sync_losses: self.sync_losses + other.sync_losses,
+            skipped_bytes: self.skipped_bytes + other.skipped_bytes,
+        }
     }
 }

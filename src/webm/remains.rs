@@ -46,7 +46,7 @@ impl WebmRemains {
         }
         let Some(first) = one.units.first().map(|unit| unit.pts) else { return Err(Unfit::NothingWhole) };
         // Its own times begin near 0.
-        let start = Pts33::new(start.unwrap_or_default().ticks().rem_euclid(1 << 33).unsigned_abs());
+        let start = Pts33::from(start.unwrap_or_default());
         let moved = |pts: Pts33| start + pts.since(first);
         let units = one.units.into_iter();
         let units =

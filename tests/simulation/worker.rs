@@ -303,7 +303,7 @@ impl Job {
     async fn feed(&mut self, recorder: &Recorder) -> tapeline::Result<Order> {
         let mut outputs: Vec<(Output, Media)> = Vec::new();
         for spec in &self.outputs {
-            outputs.push((recorder.output(*spec)?, Media::new(self.media.fork())));
+            outputs.push((recorder.output(spec.clone())?, Media::new(self.media.fork())));
         }
         loop {
             self.clock.sleep(Duration::from_millis(CHUNK)).await;

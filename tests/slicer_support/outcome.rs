@@ -79,7 +79,7 @@ impl Sink {
 pub fn ts_notes(slicer: &Slicer) -> Notes {
     match slicer.notes() {
         tapeline::slicer::Notes::MpegTs(notes) => notes,
-        tapeline::slicer::Notes::WebM(_) => unreachable!("a transport stream"),
+        other => unreachable!("a transport stream, not {other:?}"),
     }
 }
 
