@@ -6,6 +6,7 @@ mod work;
 
 use std::hint::black_box;
 
+use tapeline::media::Container;
 use work::{DAY, USUAL_FILL};
 
 const LEN: usize = 16_000_000;
@@ -34,9 +35,21 @@ fn main() {
         if work == "frame" {
             counted(|| work::frame(&chunks));
         } else {
-            counted(|| work::slice(&chunks));
+            counted(|| work::slice(Container::MpegTs, &chunks));
         }
         println!("{work} {packets} packet");
+    }
+    for (work, container) in [("mux_ts", Container::MpegTs), ("mux_webm", Container::WebM)] {
+        if wanted(work) {
+            let frames = work::frames::make(container, LEN);
+            counted(|| work::frames::mux(container, &frames));
+            println!("{work} {} frame", frames.len());
+        }
+    }
+    if wanted("slice_webm") {
+        let chunks = work::chunks(work::frames::webm(LEN));
+        counted(|| work::slice(Container::WebM, &chunks));
+        println!("slice_webm {} frame", work::frames::make(Container::WebM, LEN).len());
     }
     for (work, before) in [("append", 0), ("append_after_a_day", DAY)] {
         if !wanted(work) {

@@ -1,4 +1,4 @@
-//! How fast streams are framed and sliced and playlists grow: `cargo bench --bench slicing`.
+//! How fast streams are framed and sliced, frames muxed, and how playlists grow: `cargo bench --bench slicing`.
 //!
 //! All in memory and on one core; `benches/peer` measures the program with its files. The times are those of
 //! the machine and of what else runs on it: `benches/instructions` is what a change is judged by.
@@ -6,6 +6,7 @@
 mod work;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use tapeline::media::Container;
 use work::{DAY, USUAL_FILL};
 
 const LEN: usize = 64_000_000;
@@ -19,9 +20,31 @@ fn slicing(c: &mut Criterion) {
     group.sample_size(20).throughput(Throughput::Bytes(LEN as u64));
     // In decimal GB/s, this must exceed 4.
     group.bench_function("frame", |b| b.iter(|| work::frame(&usual)));
-    group.bench_function("slice", |b| b.iter(|| work::slice(&usual)));
-    group.bench_function("slice, a unit in every other packet", |b| b.iter(|| work::slice(&dense)));
-    group.bench_function("slice, 204-byte packets", |b| b.iter(|| work::slice(&parity)));
+    group.bench_function("slice", |b| b.iter(|| work::slice(Container::MpegTs, &usual)));
+    group.bench_function("slice, a unit in every other packet", |b| {
+        b.iter(|| work::slice(Container::MpegTs, &dense))
+    });
+    group.bench_function("slice, 204-byte packets", |b| b.iter(|| work::slice(Container::MpegTs, &parity)));
+    let webm = work::chunks(work::frames::webm(LEN));
+    group.bench_function("slice WebM", |b| b.iter(|| work::slice(Container::WebM, &webm)));
+    group.finish();
+}
+
+fn muxing(c: &mut Criterion) {
+    let mut group = c.benchmark_group("64 MB of frames");
+    group.sample_size(20);
+    for (container, name) in [(Container::MpegTs, "MPEG-TS"), (Container::WebM, "WebM")] {
+        let frames = work::frames::make(container, LEN);
+        let bytes = work::frames::mux(container, &frames);
+        // Packets of what comes out, for MPEG-TS.
+        let throughput = match container {
+            Container::MpegTs => Throughput::Elements(bytes / 188),
+            Container::WebM => Throughput::Bytes(bytes),
+        };
+        group.throughput(throughput);
+        group.bench_function(format!("copy for {name}"), |b| b.iter(|| work::frames::copy(&frames)));
+        group.bench_function(name, |b| b.iter(|| work::frames::mux(container, &frames)));
+    }
     group.finish();
 }
 
@@ -33,5 +56,5 @@ fn playlists(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, slicing, playlists);
+criterion_group!(benches, slicing, muxing, playlists);
 criterion_main!(benches);

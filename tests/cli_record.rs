@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{FIXTURES, Record, Recording, START, files, fixture, fixture_bytes, judge_segments, tool};
+use support::{
+    FIXTURES, Place, Record, Recording, START, files, fixture, fixture_bytes, judge_segments, tool,
+};
 use tapeline::clock::{Clock, SystemClock};
 use tapeline::ids::Cname;
 use tapeline::time::{MediaSpan, WallTime};
@@ -164,6 +166,25 @@ fn names_follow_sid_cname_and_prefix() {
         assert_eq!(recording.segments[0], format!("{base}_20260102030405678.ts"));
         assert_eq!(recording.segments.len(), 2);
     }
+}
+
+#[test]
+fn a_users_stream_has_its_own_names() {
+    let place = Place::folder();
+    place.record(fixture("audio_aac")).args(["--uid", "123", "--type", "audio"]).succeed();
+    let objects = place.objects();
+    let base = "s1_main__uid_s_123__uid_e_audio";
+    assert!(objects.contains_key(&format!("{base}.m3u8")), "{:?}", objects.keys());
+    assert!(objects.keys().any(|key| key.starts_with(&format!("{base}_20")) && key.ends_with(".ts")));
+    assert_eq!(place.run("stitch", ["--sid", "s1"]).code, Some(0));
+    assert!(place.objects().contains_key(&format!("stitched_{base}.m3u8")));
+    let place = Place::folder();
+    for arguments in [&["--uid", "123"][..], &["--type", "audio"], &["--uid", "0", "--type", "audio"]] {
+        let ended = place.record(fixture("audio_aac")).args(arguments).run();
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.contains("uid"), "{}", ended.stderr);
+    }
+    assert!(place.objects().is_empty());
 }
 
 #[test]

@@ -7,9 +7,12 @@
 
 #![allow(dead_code, reason = "each bench uses its own part")]
 
+pub mod frames;
+
 use std::hint::black_box;
 
 use bytes::Bytes;
+use tapeline::media::Container;
 use tapeline::playlist::{Entry, Header, Renderer};
 use tapeline::slicer::{Action, Slicer, SlicerOptions};
 use tapeline::time::{MediaTime, WallTime};
@@ -88,8 +91,8 @@ pub fn frame(chunks: &[Bytes]) -> usize {
 
 /// Slices by the default rules, and counts the segments' bytes.
 #[inline(never)]
-pub fn slice(chunks: &[Bytes]) -> u64 {
-    let mut slicer = Slicer::new(SlicerOptions::default());
+pub fn slice(container: Container, chunks: &[Bytes]) -> u64 {
+    let mut slicer = Slicer::new(SlicerOptions { container, ..SlicerOptions::default() });
     let mut bytes = 0;
     for chunk in chunks {
         slicer.push(chunk, None).expect("no program was asked for");

@@ -80,6 +80,9 @@ impl PesPacket<'_> {
             left -= now;
             fields = &mut [];
             begins = false;
+            if let [[], [], body] = &mut parts {
+                left -= put_whole(pid, counter, body, out);
+            }
         }
     }
 
@@ -116,9 +119,29 @@ impl PesPacket<'_> {
     }
 }
 
+/// Writes the packets that the body fills, and takes their bytes from it: nearly all of a picture. Gives how many these were.
+fn put_whole(pid: Pid, counter: &mut u8, body: &mut &[u8], out: &mut BytesMut) -> usize {
+    let (whole, rest) = body.as_chunks::<ROOM>();
+    let begin = out.len();
+    out.resize(begin + whole.len() * PACKET_LEN, 0);
+    let packets = out.get_mut(begin..).unwrap_or_default().as_chunks_mut::<PACKET_LEN>().0;
+    for (packet, content) in packets.iter_mut().zip(whole) {
+        let (head, payload) = packet.split_at_mut(PACKET_LEN - ROOM);
+        head.copy_from_slice(&header(pid, false, PAYLOAD, *counter));
+        payload.copy_from_slice(content);
+        *counter = counter.wrapping_add(1);
+    }
+    *body = rest;
+    whole.len() * ROOM
+}
+
 fn put_header(pid: Pid, begins: bool, control: u8, counter: u8, out: &mut BytesMut) {
+    out.put_slice(&header(pid, begins, control, counter));
+}
+
+fn header(pid: Pid, begins: bool, control: u8, counter: u8) -> [u8; 4] {
     let [high, low] = pid.get().to_be_bytes();
-    out.put_slice(&[SYNC_BYTE, if begins { 0x40 | high } else { high }, low, control | counter & 0x0f]);
+    [SYNC_BYTE, if begins { 0x40 | high } else { high }, low, control | counter & 0x0f]
 }
 
 /// Writes an adaptation field that takes so many bytes more than its fields.
