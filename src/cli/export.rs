@@ -15,8 +15,8 @@ use crate::store::{Store, StoreOptions, split_scheme};
 
 /// Write a whole recording as one file, or as fragmented MP4 for HLS
 ///
-/// Nothing is encoded: time stamps and counters run on over the joins. The name says what is made: FILE.ts takes every codec;
-/// FILE.mp4, and FOLDER/ for HLS, take H.264, H.265, AAC and Opus.
+/// Nothing is encoded: time stamps and counters run on over the joins. The name says what is made: FILE.ts takes every codec of a
+/// transport stream; FILE.mp4, and FOLDER/ for HLS, take H.264, H.265, AAC and Opus of one. FILE.webm takes recordings of WebM.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -24,7 +24,7 @@ pub struct Arguments {
     /// Which output, by its first playlist's name without .m3u8, where there are several
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
-    /// A file ending in .ts or .mp4, a folder ending in /, either of them also as a URL (s3://bucket/file.mp4), or - for a transport
+    /// A file ending in .ts, .mp4 or .webm, a folder ending in /, either of them also as a URL (s3://bucket/file.mp4), or - for a transport
     /// stream on standard output. A file has its name once it is whole; an upload that was cut off goes on when it is tried again
     #[arg(long, value_name = "FILE")]
     out: String,
@@ -91,9 +91,10 @@ fn target<'a>(
     let format = match Path::new(name).extension().and_then(|extension| extension.to_str()) {
         Some("ts") => ExportFormat::TransportStream,
         Some("mp4") => ExportFormat::Mp4,
+        Some("webm") => ExportFormat::WebM,
         _ => {
             let message = format!(
-                "{out} does not say what to make: a name ends in .ts or .mp4, or in / for fragmented MP4 with a playlist"
+                "{out} does not say what to make: a name ends in .ts, .mp4 or .webm, or in / for fragmented MP4 with a playlist"
             );
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }

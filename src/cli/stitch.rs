@@ -215,7 +215,7 @@ fn show(arguments: &Arguments, stitched: &Stitched, written: &[(String, Outcome)
         _ => {}
     }
     if is_standard(&arguments.out) {
-        stitched.notes.iter().for_each(|note| tell(format_args!("note: {note}")));
+        report.notes.iter().for_each(|note| tell(format_args!("note: {note}")));
         return Ok(());
     }
     if as_json {
@@ -237,7 +237,7 @@ fn show(arguments: &Arguments, stitched: &Stitched, written: &[(String, Outcome)
                 length(output.duration_millis)
             ));
         }
-        stitched.notes.iter().for_each(|note| tell(format_args!("note: {note}")));
+        report.notes.iter().for_each(|note| tell(format_args!("note: {note}")));
     }
     for (key, _) in written.iter().filter(|(_, outcome)| *outcome == Outcome::Newer) {
         tell(format_args!("note: {key} was left alone: the one that is there ends later"));

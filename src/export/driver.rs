@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
+use super::front::Front;
 use super::hls::{HlsFolder, unfit};
-use super::mp4::{Front, Mp4Error, Mp4File};
+use super::mp4::{Mp4Error, Mp4File};
 use super::object::PartedObject;
 use super::part::Part;
 use super::target::{Sink, Target};
@@ -18,6 +19,7 @@ use crate::stitch::{
 };
 use crate::store::{ObjectKind, Store};
 use crate::time::{MediaSpan, WallTime};
+use crate::webm::{JoinedFile, WebmJoinError, WebmJoiner};
 
 /// Segments read ahead.
 const AHEAD: usize = 3;
@@ -40,6 +42,8 @@ pub enum ExportFormat {
     TransportStream,
     /// One MP4 file, whose index stands in front: H.264, H.265, AAC, Opus.
     Mp4,
+    /// One WebM file with its cues: VP8, VP9, AV1, Opus, Vorbis.
+    WebM,
     /// Fragmented MP4 with a playlist, for a folder: the same codecs.
     Hls,
 }
@@ -80,7 +84,7 @@ pub struct Exported {
     pub notes: Vec<String>,
 }
 
-/// Writes a recording as one transport stream, one MP4 file, or fragmented MP4 for HLS.
+/// Writes a recording as one transport stream, one MP4 or WebM file, or fragmented MP4 for HLS.
 ///
 /// ```
 /// use tapeline::export::{ExportFormat, ExportOptions, Target, export};
@@ -109,7 +113,7 @@ pub struct Exported {
 /// # Errors
 /// `NotFound` where there is no such recording; `InvalidInput` where several outputs are there and none is named, or the target
 /// does not take the format; `Conflict` where something of that name is there; `DataLoss` where segments are missing that must
-/// not be; `Malformed` for segments that are no transport stream, or have no place in MP4; whatever reading and writing give.
+/// not be; `Malformed` for segments that have no place in what is to be made; whatever reading and writing give.
 pub async fn export(
     store: &Store,
     sid: &Sid,
@@ -176,6 +180,11 @@ async fn write(
             let made = mp4(&output, &mut parts, &mut sink, &mut step).await;
             close(sink, made).await?
         }
+        (ExportFormat::WebM, to) => {
+            let mut sink = open(&output, options, to).await?;
+            let made = webm(&output, &mut parts, &mut sink, &mut step).await;
+            close(sink, made).await?
+        }
         (ExportFormat::Hls, _) => {
             let message = "HLS is many objects: it goes into a folder, whose name ends in /";
             return Err(Error::new(ErrorKind::InvalidInput, message));
@@ -215,14 +224,14 @@ async fn close(sink: Sink<'_>, made: Result<(u64, Option<Front>)>) -> Result<Mad
 
 /// One file's target, ready for its first byte.
 async fn open<'a>(output: &StitchedOutput, options: &ExportOptions, to: Target<'a>) -> Result<Sink<'a>> {
-    let (kind, is_mp4) = match options.format {
-        ExportFormat::Mp4 | ExportFormat::Hls => (ObjectKind::Mp4Export, true),
-        ExportFormat::TransportStream => (ObjectKind::TsExport, false),
+    let kind = match options.format {
+        ExportFormat::Mp4 | ExportFormat::Hls => ObjectKind::Mp4Export,
+        ExportFormat::TransportStream => ObjectKind::TsExport,
+        ExportFormat::WebM => ObjectKind::WebmExport,
     };
     match to {
-        Target::Stream(_) if is_mp4 => {
-            let message =
-                "an MP4 file's index stands in front and is written last: name a file, not a stream";
+        Target::Stream(_) if options.format != ExportFormat::TransportStream => {
+            let message = "the front of an MP4 or WebM file is written last: name a file, not a stream";
             Err(Error::new(ErrorKind::InvalidInput, message))
         }
         Target::Stream(to) => Ok(Sink::Stream(to)),
@@ -245,7 +254,7 @@ async fn open<'a>(output: &StitchedOutput, options: &ExportOptions, to: Target<'
             Ok(Sink::Object(Box::new(object)))
         }
         Target::Folder { .. } => {
-            let message = "a folder takes HLS alone: name a file that ends in .ts or .mp4";
+            let message = "a folder takes HLS alone: name a file that ends in .ts, .mp4 or .webm";
             Err(Error::new(ErrorKind::InvalidInput, message))
         }
     }
@@ -273,7 +282,7 @@ async fn transport_stream(
         bytes += joined.map_err(|error| match error {
             JoinError::NoStream => {
                 let message =
-                    format!("cannot export {key}: it is no transport stream with packets of 188 bytes");
+                    format!("cannot export {key}: it is no transport stream with packets of 188 bytes; WebM is exported as .webm");
                 Error::new(ErrorKind::Malformed, message)
             }
             JoinError::Write(error) => error,
@@ -307,6 +316,40 @@ async fn mp4(
         sink.write(piece).map_err(Stopped::Write)
     });
     let front = finished.map_err(|stopped| stopped.at(&output.base))?;
+    Ok((bytes + front.tail.len() as u64, Some(front)))
+}
+
+async fn webm(
+    output: &StitchedOutput,
+    parts: &mut (impl Stream<Item = Result<Part>> + Unpin),
+    sink: &mut Sink<'_>,
+    step: &mut impl FnMut(),
+) -> Result<(u64, Option<Front>)> {
+    let mut joiner = WebmJoiner::new(begin(output));
+    let mut bytes = 0;
+    while let Some(part) = parts.next().await {
+        let Part { key, bytes: body, continues, gap, length, .. } = part?;
+        let file = JoinedFile { bytes: &body, continues, gap, length };
+        let joined = joiner.file(&file, &mut |piece| sink.write(piece));
+        bytes += joined.map_err(|error| match error {
+            WebmJoinError::NoBlocks => {
+                let message = format!("cannot export {key}: it is no WebM; export a .ts or .mp4 instead");
+                Error::new(ErrorKind::Malformed, message)
+            }
+            WebmJoinError::OtherTracks => {
+                let message = format!("cannot export {key}: its tracks are others than those before, and a WebM file has one set");
+                Error::new(ErrorKind::Malformed, message)
+            }
+            WebmJoinError::Write(error) => error,
+        })?;
+        sink.settle(joiner.front_len()).await?;
+        step();
+    }
+    let ends = joiner.finish(&mut |piece| {
+        bytes += piece.len() as u64;
+        sink.write(piece)
+    })?;
+    let front = Front { bytes: ends.front, tail: ends.tail, notes: Vec::new() };
     Ok((bytes + front.tail.len() as u64, Some(front)))
 }
 
@@ -350,7 +393,9 @@ fn parts<'a>(
                 Error::new(ErrorKind::Internal, "a segment's reader ended early").with_source(error)
             })??;
             let gap = MediaSpan::from_millis(gap);
-            Ok::<_, Error>(Part { key, bytes, date: date(output, item), continues: !item.discontinuity, gap })
+            let length = MediaSpan::from_millis(item.end.saturating_sub(item.place.start));
+            let (date, continues) = (date(output, item), !item.discontinuity);
+            Ok::<_, Error>(Part { key, bytes, date, continues, length, gap })
         }
     });
     futures_util::stream::iter(reads).buffered(AHEAD)

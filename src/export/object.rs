@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::mp4::Front;
+use super::front::Front;
 use super::uploads::Uploads;
 use crate::checksum::Sha256;
 use crate::error::{Error, ErrorKind, Result};

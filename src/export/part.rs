@@ -15,6 +15,8 @@ pub struct Part {
     pub date: Option<WallTime>,
     /// Its time stamps follow those of the part before.
     pub continues: bool,
+    /// Its length, by its entry.
+    pub length: MediaSpan,
     /// Time that nothing covers between the part before and this one, to be kept in the output.
     pub gap: MediaSpan,
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::mp4::Front;
+use super::front::Front;
 use super::object::PartedObject;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;

@@ -116,7 +116,7 @@ async fn assemble(store: &Store, sources: Sources, options: &StitchOptions) -> R
             notes.push(format!("{base} has no segment"));
             continue;
         }
-        stitched.push(output(store, &folder, base, source, options, &mut notes).await?);
+        stitched.push(output(store, &folder, base, source, options).await?);
     }
     if stitched.is_empty() {
         return Err(Error::new(ErrorKind::NotFound, format!("there is no segment to stitch in {store}")));
@@ -140,7 +140,6 @@ async fn output(
     base: String,
     source: Source,
     options: &StitchOptions,
-    notes: &mut Vec<String>,
 ) -> Result<StitchedOutput> {
     let mut draft = Draft::new(&source.turns, options.rewrite);
     let rewrites = make_cuts(store, folder, &source, &mut draft).await?;
@@ -151,9 +150,6 @@ async fn output(
     let rendered = render(&plan, options.gap, &options.base);
     let key = inside(folder, &format!("{STITCHED}{base}.m3u8"));
     let report = OutputReport::new(key.clone(), &plan, &rendered);
-    if plan.items.iter().any(|item| plan.key((item.place.turn, item.place.piece)).ends_with(".webm")) {
-        notes.push(format!("{key} lists WebM, which no common player takes: it is an index for tools"));
-    }
     Ok(StitchedOutput { base, key, playlist: rendered.text, report, rewrites, plan })
 }
 

@@ -46,6 +46,13 @@ pub struct StitchedOutput {
     pub plan: Plan,
 }
 
+impl StitchedOutput {
+    fn lists_webm(&self) -> bool {
+        let mut items = self.plan.items.iter();
+        items.any(|item| self.plan.key((item.place.turn, item.place.piece)).ends_with(".webm"))
+    }
+}
+
 /// A trimmed segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rewrite {
@@ -80,7 +87,11 @@ impl Stitched {
     /// All that there is to tell.
     pub fn report(&self) -> Report {
         let outputs = self.outputs.iter().map(|output| output.report.clone()).collect();
-        Report { outputs, notes: self.notes.clone() }
+        let webm = self.outputs.iter().filter(|output| output.lists_webm());
+        let of_list = |output: &StitchedOutput| {
+            format!("{} lists WebM, which no common player takes: it is an index for tools", output.key)
+        };
+        Report { outputs, notes: self.notes.iter().cloned().chain(webm.map(of_list)).collect() }
     }
 
     /// Stores it: segments, then playlists. Gives each playlist's key with what became of it.

@@ -21,6 +21,8 @@ pub enum ObjectKind {
     TsExport,
     /// A recording exported as MP4, or a part of it.
     Mp4Export,
+    /// A recording exported as WebM.
+    WebmExport,
     /// A JSON document of the recorder's own: control objects, seals, leases.
     Control,
 }
@@ -44,7 +46,7 @@ impl ObjectKind {
             Self::TsSegment | Self::TsExport => "video/mp2t",
             // RFC 4337.
             Self::Mp4Export => "video/mp4",
-            Self::WebmSegment => "video/webm",
+            Self::WebmSegment | Self::WebmExport => "video/webm",
             Self::Control => "application/json",
         }
     }
@@ -53,7 +55,9 @@ impl ObjectKind {
     pub const fn cache_control(self) -> &'static str {
         match self {
             // An export may be made again.
-            Self::Playlist | Self::Control | Self::TsExport | Self::Mp4Export => "no-cache",
+            Self::Playlist | Self::Control | Self::TsExport | Self::Mp4Export | Self::WebmExport => {
+                "no-cache"
+            }
             Self::TsSegment | Self::WebmSegment => "public, max-age=31536000, immutable",
         }
     }

@@ -10,8 +10,9 @@
 use std::collections::VecDeque;
 
 use super::block::Block;
+use super::head::Dated;
 use super::notes::WebmNotes;
-use super::segment::{Dated, Placed, Segment};
+use super::segment::{Placed, Segment};
 use super::tracks::{TrackMedia, Tracks, USUAL_SCALE};
 use crate::media::{Cutter, Placement, RandomAccess, Split, UnitFacts, UnitStart, VideoFormat};
 use crate::time::Pts33;

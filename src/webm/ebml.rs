@@ -99,6 +99,12 @@ pub(super) fn unsigned(content: &[u8]) -> Option<u64> {
     (content.len() <= 8).then(|| content.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
 }
 
+/// A time. None is later than this, which in milliseconds is 35,000 years: then it is damage.
+pub(super) fn ticks(content: &[u8]) -> Option<i64> {
+    const MAX_TICKS: u64 = 1 << 50;
+    unsigned(content).filter(|ticks| *ticks < MAX_TICKS).and_then(|ticks| i64::try_from(ticks).ok())
+}
+
 /// The elements in a master's content, in order, with their whole bytes: as far as they can be read.
 pub(super) fn children(mut content: &[u8]) -> impl Iterator<Item = Child<'_>> {
     std::iter::from_fn(move || {

@@ -6,14 +6,11 @@ use bytes::Bytes;
 
 use super::assembler::Assembler;
 use super::block::Block;
-use super::ebml::unsigned;
+use super::ebml::ticks;
 use super::notes::WebmNotes;
 use super::tracks::{Refused, Tracks, scale};
 use super::walker::{Found, Walker};
 use crate::media::{Cutter, Split};
-
-/// Times beyond this are damage: in milliseconds, 140,000 years.
-const MAX_TICKS: u64 = 1 << 52;
 
 /// The splitter's state.
 #[derive(Debug)]
@@ -87,10 +84,7 @@ impl WebmSplitter {
                 Err(Refused::Codec(codec)) => self.unfit = Some(codec),
             },
             Found::Cluster => self.assembler.cluster(),
-            Found::Timestamp(content) => {
-                let ticks = unsigned(&content).filter(|ticks| *ticks < MAX_TICKS);
-                self.assembler.set_cluster_time(ticks.and_then(|ticks| i64::try_from(ticks).ok()));
-            }
+            Found::Timestamp(content) => self.assembler.set_cluster_time(ticks(&content)),
             Found::Block(element) => self.assembler.take(Block::read(&element), cutter),
         }
     }

@@ -85,6 +85,14 @@ impl Tracks {
         &self.element
     }
 
+    /// Whether a decoder of these tracks understands the frames of those: pictures may have another size, and what Vorbis says in
+    /// its headers may not differ.
+    pub(super) fn goes_on_with(&self, other: &Self) -> bool {
+        let is_vorbis = |track: &Track| track.media == TrackMedia::Audio(WebmAudio::Vorbis);
+        let same = self.tracks == other.tracks;
+        same && (self.element == other.element || !self.tracks.iter().any(is_vorbis))
+    }
+
     /// The same tracks, of which one shows pictures of another size.
     pub fn resized(&self, number: u64, format: VideoFormat) -> Option<Self> {
         let MatroskaSpec::Tracks(Master::Full(mut entries)) = decode(&self.element, &empty_tracks())? else {

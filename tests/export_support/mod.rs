@@ -15,7 +15,14 @@ use tapeline::time::{MediaSpan, WallTime};
 use crate::support::{Place, fixture, fixture_bytes};
 
 pub fn part(bytes: impl Into<Bytes>, continues: bool) -> Part {
-    Part { key: "part".to_owned(), bytes: bytes.into(), date: None, continues, gap: MediaSpan::ZERO }
+    Part {
+        key: "part".to_owned(),
+        bytes: bytes.into(),
+        date: None,
+        continues,
+        length: MediaSpan::ZERO,
+        gap: MediaSpan::ZERO,
+    }
 }
 
 pub async fn exported(store: &Store, format: ExportFormat, to: Target<'_>) -> tapeline::Result<Exported> {

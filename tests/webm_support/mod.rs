@@ -214,6 +214,42 @@ fn block(bytes: &[u8], whole: Element, inner: Element, time: i64, simple: bool) 
     }
 }
 
+/// Each position that a file gives leads to what it says.
+pub fn check_index(bytes: &[u8], file: &File, what: &str) {
+    let (begin, _) = file.segment;
+    let top: Vec<u32> = file.top.iter().map(|element| element.id).collect();
+    assert_eq!(top[..3], [SEEK_HEAD, INFO, TRACKS], "{what}");
+    assert_eq!(top.last(), Some(&CUES), "{what}");
+    assert!(top[3..top.len() - 1].iter().all(|id| *id == CLUSTER), "{what}");
+    let mut sought = Vec::new();
+    for seek in elements(bytes, file.top[0].content, file.top[0].end.unwrap()) {
+        let fields = elements(bytes, seek.content, seek.end.unwrap());
+        let (id, position) = (number(bytes, fields[0]) as u32, number(bytes, fields[1]));
+        assert_eq!(element(bytes, begin + position as usize).id, id, "{what}");
+        sought.push(id);
+    }
+    assert_eq!(sought, [INFO, TRACKS, CUES], "{what}");
+    let cues = file.top.last().unwrap();
+    let points = elements(bytes, cues.content, cues.end.unwrap());
+    for point in &points {
+        let fields = elements(bytes, point.content, point.end.unwrap());
+        let places = elements(bytes, fields[1].content, fields[1].end.unwrap());
+        let [track, cluster, block] = [0, 1, 2].map(|at| number(bytes, places[at]) as usize);
+        let cluster = element(bytes, begin + cluster);
+        assert_eq!(cluster.id, CLUSTER, "{what}");
+        let found = file.blocks.iter().find(|found| found.begin == cluster.content + block).unwrap();
+        assert!(found.key, "{what}");
+        assert_eq!(
+            (u64::from(found.track), found.at as u64),
+            (track as u64, number(bytes, fields[0])),
+            "{what}"
+        );
+    }
+    let keys = file.blocks.iter().filter(|block| block.track == 1 && block.key).count();
+    let audio_alone = file.blocks.iter().all(|block| block.track == 1 && block.key);
+    assert!(audio_alone && !points.is_empty() || points.len() == keys, "{what}: {} {keys}", points.len());
+}
+
 /// A segment and its bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Made {

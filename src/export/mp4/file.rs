@@ -13,6 +13,7 @@ use super::boxes::{TrackBox, file_time, header, movie};
 use super::error::Mp4Error;
 use super::tables::{MOST_PER_SAMPLE, Tables};
 use super::track::{Timed, Tracks};
+use crate::export::front::Front;
 use crate::export::part::Part;
 use crate::time::{MediaSpan, WallTime};
 
@@ -37,17 +38,6 @@ pub struct Mp4File {
     room: Option<u64>,
     /// Bytes so far.
     position: u64,
-}
-
-/// What is written over the begin of the file at its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Front {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// Bytes behind all others.
-    pub tail: Vec<u8>,
-    /// What people should know.
-    pub notes: Vec<String>,
 }
 
 impl Mp4File {

@@ -19,5 +19,5 @@ mod track;
 mod video;
 
 pub use error::Mp4Error;
-pub use file::{Front, Mp4File};
+pub use file::Mp4File;
 pub use fragment::{Fragment, Fragments};
