@@ -103,11 +103,19 @@ fn standard_input_and_other_formats() {
         fs::write(&path, bytes).unwrap();
         path
     };
-    let webm = write("a.ts", b"\x1a\x45\xdf\xa3 and so on");
-    Said::of("inspect", [&webm]).assert_error(3, &["a.ts is WebM or Matroska"]);
+    // By its content, not by its name.
+    let webm = write("a.ts", &fs::read("fixtures/browser.webm").unwrap());
+    let said = Said::of("inspect", [&webm]);
+    for part in ["a.ts: WebM", "VP9    160x90", "6, 2.000 s apart", "webm-size-unknown: the Segment"] {
+        assert!(said.stdout.contains(part), "{part}: {said:?}");
+    }
+    let said = Said::of("inspect", [webm.to_str().unwrap(), "--json"]).object();
+    assert_eq!((&said["content"], &said["tracks"][1]["codec"]), (&"webm".into(), &"Opus".into()));
+    let said = Said::of("inspect", [&write("g", b"\x1a\x45\xdf\xa3 and so on")]);
+    assert!(said.stdout.contains("webm-none"), "{said:?}");
     Said::of("inspect", [&write("b", b"\0\0\0\x18ftypmp42")]).assert_error(3, &["MP4"]);
     Said::of("inspect", [&write("c", b"")]).assert_error(3, &["empty"]);
-    Said::of("inspect", [&write("d", b"hello there")]).assert_error(3, &["neither"]);
+    Said::of("inspect", [&write("d", b"hello there")]).assert_error(3, &["none of them"]);
     Said::of("inspect", [&folder.path().join("e")]).assert_error(4, &["cannot read"]);
     let variants =
         b"#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"a.m3u8\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n";

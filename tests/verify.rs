@@ -10,6 +10,7 @@ use tapeline::stitch::{StitchOptions, stitch};
 use tapeline::store::Store;
 use tapeline::ts::{FaultKind, PACKET_LEN};
 use tapeline::verify::{Check, Depth, Finding, Verified, VerifyOptions, verify};
+use tapeline::webm::WebmFaultKind;
 use verify_support::{AUDIO, Bucket, VIDEO, has_clock, is_table, nth, payload, pid, restamp, starts};
 
 async fn verified(store: &Store, depth: Depth) -> Verified {
@@ -576,7 +577,9 @@ async fn each_kind_of_damage_is_found_by_its_name_and_nothing_else() {
 fn the_readme_names_every_check() {
     let readme = std::fs::read_to_string("README.md").unwrap();
     let checks = Check::ALL.iter().map(|check| check.code());
-    for code in checks.chain(FaultKind::ALL.iter().map(|kind| kind.code())) {
+    let streams = FaultKind::ALL.iter().map(|kind| kind.code());
+    let files = WebmFaultKind::ALL.iter().map(|kind| kind.code());
+    for code in checks.chain(streams).chain(files) {
         assert!(readme.contains(&format!("`{code}`")), "{code}");
     }
 }

@@ -8,8 +8,8 @@ use tapeline::media::Unfit;
 use tapeline::slicer::{CutReason, SliceError};
 use tapeline::webm::WebmRemains;
 use webm_support::{
-    Block, CLUSTER, CUES, FIXTURES, File, INFO, SEEK_HEAD, TRACKS, VOID, check_index, element, elements,
-    files, fixture, number, rules, slice, start,
+    Block, CLUSTER, FIXTURES, File, TRACKS, VOID, check_index, element, elements, files, fixture, rules,
+    slice, start,
 };
 
 fn whole(name: &str) -> webm_support::Outcome {

@@ -1,6 +1,6 @@
 //! `tapeline inspect`: what is in one file, told by its content and never by its name.
 //!
-//! A transport stream is read once, in pieces, whatever its size; a playlist is read whole.
+//! Media are read once, in pieces, whatever their size; a playlist is read whole.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,17 @@ use super::terminal::print;
 use super::text::{Table, size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::cannot_read;
-use crate::media::{AudioFormat, VideoFormat};
+use crate::media::{AudioFormat, Container, VideoFormat};
 use crate::playlist::{ParseErrorKind, Playlist, PlaylistType, check, parse};
 use crate::stitch::PLAYLIST_LIMIT;
-use crate::time::MediaSpan;
+use crate::time::{MediaSpan, MediaTime};
 use crate::ts::{PACKET_LEN, StreamKind, StreamSurvey, Survey, TsSurvey};
+use crate::webm::{WebmLook, WebmSurvey};
 
 /// Read at a time.
 const CHUNK: usize = 1 << 20;
 
-/// Tell what is in one file: an MPEG transport stream or a playlist
+/// Tell what is in one file: an MPEG transport stream, WebM or a playlist
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The file, or - for standard input
@@ -48,6 +49,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&first).trim_ascii_start();
     let (value, words) = if text.starts_with(b"#EXTM3U") {
         playlist(&name, &rest(&mut input, first.clone(), &name)?)?
+    } else if Container::of_stream(&first) == Container::WebM {
+        webm(&name, &mut input, first)?
     } else {
         stream(&name, &mut input, first)?
     };
@@ -80,7 +83,8 @@ fn rest(input: &mut impl Read, first: Bytes, name: &str) -> Result<Vec<u8>> {
 
 fn stream(name: &str, input: &mut impl Read, first: Bytes) -> Result<(Value, String)> {
     let refuse = |what: &str| {
-        let message = format!("{name} is {what}; MPEG transport streams and playlists can be inspected");
+        let message =
+            format!("{name} is {what}; MPEG transport streams, WebM and playlists can be inspected");
         Err(Error::new(ErrorKind::Malformed, message))
     };
     if let Some(kind) = known(&first) {
@@ -98,15 +102,25 @@ fn stream(name: &str, input: &mut impl Read, first: Bytes) -> Result<(Value, Str
     }
     // In enough bytes of any kind something looks like a packet.
     if survey.packets.saturating_mul(2 * PACKET_LEN as u64) < survey.bytes {
-        return refuse("neither of them");
+        return refuse("none of them");
     }
     Ok((stream_json(name, &survey), stream_words(name, &survey)))
+}
+
+fn webm(name: &str, input: &mut impl Read, first: Bytes) -> Result<(Value, String)> {
+    let mut look = WebmLook::new();
+    let mut next = first;
+    while !next.is_empty() {
+        look.push(&next);
+        next = chunk(input, name)?;
+    }
+    let survey = look.finish();
+    Ok((webm_json(name, &survey), webm_words(name, &survey)))
 }
 
 /// What other kinds of files begin with.
 fn known(begin: &[u8]) -> Option<&'static str> {
     match begin {
-        [0x1a, 0x45, 0xdf, 0xa3, ..] => Some("WebM or Matroska"),
         [_, _, _, _, b'f', b't', b'y', b'p', ..] | [_, _, _, _, b's', b't', b'y', b'p', ..] => Some("MP4"),
         [b'F', b'L', b'V', ..] => Some("FLV"),
         [b'I', b'D', b'3', ..] => Some("packed audio with an ID3 tag"),
@@ -176,23 +190,118 @@ fn stream_words(name: &str, survey: &TsSurvey) -> String {
     if let Some(base) = survey.base {
         lines.push(format!("times are in seconds from the first time stamp, {}", base.bits()));
     }
-    if let Some(lag) = survey.sound_lag() {
-        let (way, lag) = if lag < MediaSpan::ZERO { ("before", -lag) } else { ("after", lag) };
-        lines.push(format!("the sound begins {lag} s {way} the pictures"));
-    }
     let keyless = survey.lead().is_some_and(|lead| lead.first_is_key == Some(false));
-    if keyless {
-        lines.push("it does not begin with a key frame".to_owned());
-    }
+    lines.extend(lag(survey.sound_lag(), keyless));
     lines.extend(survey.faults.iter().map(|fault| format!("{}: {fault}", fault.kind.severity())));
-    let told = survey.faults.len() as u64;
-    let all: u64 = survey.counts.values().sum();
-    match all {
-        0 => lines.push("no fault".to_owned()),
-        all if all > told => lines.push(format!("and {} more faults of these kinds", all - told)),
-        _ => {}
-    }
+    lines.extend(fault_count(survey.faults.len(), survey.counts.values().sum()));
     lines.join("\n")
+}
+
+fn webm_words(name: &str, survey: &WebmSurvey) -> String {
+    let mut lines = vec![format!(
+        "{name}: WebM, {}, {} Clusters, {} cues",
+        size(survey.bytes),
+        survey.clusters,
+        survey.cues
+    )];
+    let length =
+        survey.duration.map_or_else(|| "of unknown length".to_owned(), |length| format!("{length} s long"));
+    lines.push(match survey.date {
+        Some(date) => format!("{length}, begins at {date}"),
+        None => format!("{length}, without a date"),
+    });
+    let mut table =
+        Table::new(["TRACK", "CODEC", "SHAPE", "BEGIN", "END", "LENGTH", "BLOCKS", "SIZE", "KEY FRAMES"]);
+    for track in &survey.tracks {
+        let keys = match track.longest_gop.filter(|_| track.is_video) {
+            Some(gop) => format!("{}, {gop} s apart or less", track.key_blocks),
+            None if track.is_video => track.key_blocks.to_string(),
+            None => "-".to_owned(),
+        };
+        let shape = match (track.video_format, track.audio_format) {
+            (Some(format), _) => format.to_string(),
+            (_, Some(format)) => format.to_string(),
+            _ => "-".to_owned(),
+        };
+        let since = |time: Option<MediaTime>| or_dash(time.map(|time| time - MediaTime::default()));
+        table.row([
+            track.number.to_string(),
+            track.codec.clone(),
+            shape,
+            since(track.first),
+            since(track.end()),
+            or_dash(track.length()),
+            track.blocks.to_string(),
+            size(track.bytes),
+            keys,
+        ]);
+    }
+    lines.push(table.to_string());
+    let keyless = survey.lead().is_some_and(|lead| lead.first_is_key == Some(false));
+    lines.extend(lag(survey.sound_lag(), keyless));
+    lines.extend(survey.faults.iter().map(|fault| format!("{}: {fault}", fault.kind.severity())));
+    lines.extend(fault_count(survey.faults.len(), survey.counts.values().sum()));
+    lines.join("\n")
+}
+
+fn webm_json(name: &str, survey: &WebmSurvey) -> Value {
+    let tracks = survey.tracks.iter().map(|track| {
+        json!({
+            "number": track.number,
+            "codec": track.codec,
+            "video": track.video_format.map(video_json),
+            "audio": track.audio_format.map(audio_json),
+            "blocks": track.blocks,
+            "frames": track.frames,
+            "bytes": track.bytes,
+            "key_blocks": track.key_blocks,
+            "first_is_key": track.first_is_key,
+            "longest_gop_90k": track.longest_gop.map(MediaSpan::ticks),
+            "first_90k": track.first.map(MediaTime::ticks),
+            "end_90k": track.end().map(MediaTime::ticks),
+        })
+    });
+    let faults = survey.faults.iter().map(|fault| {
+        json!({
+            "code": fault.kind.code(),
+            "severity": fault.kind.severity(),
+            "offset": fault.offset,
+            "message": fault.message,
+        })
+    });
+    let counts: serde_json::Map<String, Value> =
+        survey.counts.iter().map(|(kind, count)| (kind.code().to_owned(), (*count).into())).collect();
+    json!({
+        "file": name,
+        "content": "webm",
+        "bytes": survey.bytes,
+        "duration_90k": survey.duration.map(MediaSpan::ticks),
+        "date": survey.date,
+        "clusters": survey.clusters,
+        "cues": survey.cues,
+        "sound_lag_90k": survey.sound_lag().map(MediaSpan::ticks),
+        "tracks": tracks.collect::<Vec<_>>(),
+        "faults": faults.collect::<Vec<_>>(),
+        "fault_counts": counts,
+    })
+}
+
+/// How sound and pictures lie to each other, and whether decoding can begin at once.
+fn lag(lag: Option<MediaSpan>, keyless: bool) -> impl Iterator<Item = String> {
+    let lag = lag.map(|lag| {
+        let (way, lag) = if lag < MediaSpan::ZERO { ("before", -lag) } else { ("after", lag) };
+        format!("the sound begins {lag} s {way} the pictures")
+    });
+    lag.into_iter().chain(keyless.then(|| "it does not begin with a key frame".to_owned()))
+}
+
+/// What there is beside the faults that were told.
+fn fault_count(told: usize, all: u64) -> Option<String> {
+    match all.saturating_sub(told as u64) {
+        _ if all == 0 => Some("no fault".to_owned()),
+        0 => None,
+        more => Some(format!("and {more} more faults of these kinds")),
+    }
 }
 
 fn video_json(format: VideoFormat) -> Value {
@@ -217,8 +326,8 @@ fn stream_json(name: &str, survey: &TsSurvey) -> Value {
             "key_units": stream.key_units,
             "first_is_key": stream.first_is_key,
             "longest_gop_90k": stream.longest_gop.map(MediaSpan::ticks),
-            "first_pts_90k": stream.first_pts.map(crate::time::MediaTime::ticks),
-            "end_90k": stream.end().map(crate::time::MediaTime::ticks),
+            "first_pts_90k": stream.first_pts.map(MediaTime::ticks),
+            "end_90k": stream.end().map(MediaTime::ticks),
         })
     });
     let faults = survey.faults.iter().map(|fault| {

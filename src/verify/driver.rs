@@ -235,7 +235,8 @@ impl<'a> Run<'a> {
         let store = self.store;
         let of = |id: PieceId| plan.turns.get(id.0).and_then(|turn| turn.pieces.get(id.1));
         let reads = chosen.into_iter().filter_map(|id| Some((id, of(id)?))).map(|(id, piece)| async move {
-            if is_elsewhere(&piece.key) || !piece.key.ends_with(".ts") {
+            let known = piece.key.ends_with(".ts") || piece.key.ends_with(".webm");
+            if is_elsewhere(&piece.key) || !known {
                 return (id, piece, None);
             }
             (id, piece, Some(store.find(&piece.key, SEGMENT_LIMIT).await))
@@ -250,14 +251,14 @@ impl<'a> Run<'a> {
                     continue;
                 }
                 None => {
-                    let message = "only MPEG-TS in this store is looked into";
+                    let message = "only MPEG-TS and WebM in this store are looked into";
                     self.findings.add(Check::Unchecked, &piece.key, message);
                     continue;
                 }
             };
             self.read += 1;
             progress(self.read, total);
-            let read = Read::of(&body);
+            let read = Read::of(&piece.key, &body);
             let Some(turn) = plan.turns.get(id.0) else { continue };
             let last = id.1.checked_sub(1).and_then(|index| turn.pieces.get(index));
             let committed = self.promises.segments.get(&piece.key).map(|(_, crc64)| *crc64);

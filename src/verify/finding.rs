@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::playlist;
 use crate::severity::{Severity, kinds};
 use crate::ts::Fault;
+use crate::webm::WebmFault;
 
 kinds! {
     /// What is checked of a recording as a whole. Playlists have their own rules ([`playlist::Rule`], with `playlist-`
@@ -111,7 +112,7 @@ pub struct Finding {
     pub code: String,
     /// The object's key.
     pub key: String,
-    /// Where in it: a line, or a packet.
+    /// Where in it: a line, a packet, or a byte.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     /// What it is, for people, and what can be done about it.
@@ -171,6 +172,17 @@ impl Findings {
             code: fault.kind.code().to_owned(),
             key: key.to_owned(),
             at: Some(format!("packet {}{pid}", fault.packet)),
+            message: fault.message.clone(),
+        });
+    }
+
+    /// Adds one of a WebM file's.
+    pub(super) fn add_webm_fault(&mut self, key: &str, fault: &WebmFault) {
+        self.push(Finding {
+            severity: fault.kind.severity(),
+            code: fault.kind.code().to_owned(),
+            key: key.to_owned(),
+            at: Some(format!("byte {}", fault.offset)),
             message: fault.message.clone(),
         });
     }

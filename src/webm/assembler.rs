@@ -176,14 +176,7 @@ impl Assembler {
             TrackMedia::Audio(_) => Some(UnitFacts { random_access: RandomAccess::Key, video_format: None }),
             TrackMedia::Video(_) | TrackMedia::Data => None,
         };
-        let nanos = match track.media {
-            TrackMedia::Audio(codec) if !track.encoded => {
-                block.frame().and_then(|frame| codec.duration_nanos(frame))
-            }
-            _ => None,
-        };
-        let nanos = nanos.or(track.default_duration).map(|nanos| nanos.saturating_mul(block.frames));
-        let ticks = block.duration.or_else(|| nanos.map(|nanos| nanos.div_ceil(self.scale)));
+        let ticks = track.length(&block, self.scale);
         let step = self.latest.get_mut(index).and_then(|latest| latest.replace(at));
         let ticks = ticks.and_then(|ticks| i64::try_from(ticks).ok()).or(step.map(|before| at - before));
         let end = at.saturating_add(ticks.unwrap_or(0).clamp(0, i64::from(i16::MAX)));

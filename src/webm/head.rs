@@ -3,13 +3,16 @@
 use webm_iterable::WebmWriter;
 use webm_iterable::matroska_spec::{Master, MatroskaSpec};
 
-use super::ebml::{UNKNOWN_SIZE, element, id, wide_size};
+use super::ebml::{UNKNOWN_SIZE, children, element, id, unsigned, wide_size};
 use super::tracks::encode;
 use crate::time::WallTime;
 
 /// 2001-01-01T00:00:00Z, from which `DateUTC` counts, in milliseconds of Unix time.
 const DATE_BEGIN: i64 = 978_307_200_000;
-const SEEK: u32 = 0x4dbb;
+pub(super) const SEEK: u32 = 0x4dbb;
+pub(super) const CUE_POINT: u32 = 0xbb;
+/// `CueTrackPositions`.
+pub(super) const CUE_PLACE: u32 = 0xb7;
 const SEEK_ID: u32 = 0x53ab;
 const SEEK_POSITION: u32 = 0x53ac;
 const TIMESTAMP_SCALE: u32 = 0x002a_d7b1;
@@ -32,6 +35,46 @@ impl Dated {
         let millis = self.date.millis().saturating_sub(DATE_BEGIN);
         element(DATE_UTC, &millis.saturating_mul(1_000_000).saturating_add(nanos).to_be_bytes())
     }
+}
+
+/// What `Info` says of the whole file.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct InfoFields {
+    /// In ticks.
+    pub duration: Option<f64>,
+    /// The date of time 0.
+    pub date: Option<WallTime>,
+}
+
+impl InfoFields {
+    pub fn read(info: &[u8]) -> Self {
+        let content = children(info).next().map_or(&[][..], |info| info.content);
+        let mut fields = Self::default();
+        for field in children(content) {
+            match (field.id, field.content) {
+                (DURATION, &[a, b, c, d]) => {
+                    fields.duration = Some(f64::from(f32::from_be_bytes([a, b, c, d])));
+                }
+                (DURATION, content) => {
+                    fields.duration = content.try_into().ok().map(f64::from_be_bytes);
+                }
+                (DATE_UTC, content) => {
+                    let nanos = content.try_into().ok().map(i64::from_be_bytes);
+                    let millis =
+                        |nanos: i64| nanos.saturating_add(500_000).div_euclid(1_000_000) + DATE_BEGIN;
+                    fields.date = nanos.map(|nanos| WallTime::from_millis(millis(nanos)));
+                }
+                _ => {}
+            }
+        }
+        fields.duration = fields.duration.filter(|ticks| (0.0..1e15).contains(ticks));
+        fields
+    }
+}
+
+/// The number in the first element with that id.
+pub(super) fn number_in(content: &[u8], id: u32) -> Option<u64> {
+    children(content).find(|child| child.id == id).and_then(|child| unsigned(child.content))
 }
 
 /// A file's begin, from `EBML` to `Info`. Tracks come behind it.

@@ -2,7 +2,8 @@
 //!
 //! `splitter` passes the blocks of a stream through: `walker` finds elements in chunks of any size, `block` and `tracks`
 //! understand them. `muxer` makes blocks of encoded frames. Either way `assembler` asks a [`Cutter`](crate::media::Cutter) at
-//! each block whether a segment begins there, and `segment` writes it.
+//! each block whether a segment begins there, and `segment` writes it. `survey` says what is in a file and what is wrong with
+//! it, `joiner` makes one file of many.
 
 mod assembler;
 mod block;
@@ -16,6 +17,7 @@ mod reader;
 mod remains;
 mod segment;
 mod splitter;
+mod survey;
 mod tracks;
 mod walker;
 
@@ -25,3 +27,4 @@ pub(crate) use muxer::WebmMuxer;
 pub use notes::WebmNotes;
 pub use remains::WebmRemains;
 pub(crate) use splitter::WebmSplitter;
+pub use survey::{TrackSurvey, WebmFault, WebmFaultKind, WebmLook, WebmSurvey};

@@ -37,8 +37,8 @@ pub(super) fn read(file: &Bytes, take: &mut impl FnMut(FileBlock<'_>)) -> FileEn
     let mut end = FileEnd::default();
     let (mut ticks, mut cluster, mut cluster_time) = (USUAL_SCALE, 0, None);
     let mut walker = Walker::default();
-    walker.push(file, &mut |found| match found {
-        Found::File => {}
+    walker.push(file, &mut |_, found| match found {
+        Found::File | Found::Segment | Found::Index(_) | Found::Other => {}
         Found::Info(info) => ticks = scale(&info),
         Found::Tracks(element) => end.tracks = Tracks::read(&element).ok().or(end.tracks.take()),
         Found::Cluster => (cluster, cluster_time) = (cluster + 1, None),

@@ -32,7 +32,7 @@ impl WebmSplitter {
     /// Takes the next bytes of the stream.
     pub fn push(&mut self, chunk: &Bytes, cutter: &mut impl Cutter) {
         let mut walker = std::mem::take(&mut self.walker);
-        walker.push(chunk, &mut |found| self.take(found, cutter));
+        walker.push(chunk, &mut |_, found| self.take(found, cutter));
         self.walker = walker;
     }
 
@@ -86,6 +86,7 @@ impl WebmSplitter {
             Found::Cluster => self.assembler.cluster(),
             Found::Timestamp(content) => self.assembler.set_cluster_time(ticks(&content)),
             Found::Block(element) => self.assembler.take(Block::read(&element), cutter),
+            Found::Segment | Found::Index(_) | Found::Other => {}
         }
     }
 }

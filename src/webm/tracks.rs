@@ -6,9 +6,10 @@ use ebml_iterable::iterator::AllowableErrors;
 use webm_iterable::matroska_spec::{Master, MatroskaSpec};
 use webm_iterable::{WebmWriter, WriteOptions};
 
+use super::block::Block;
 use super::ebml::{Child, Header, Read, children};
 use super::walker::MAX_ELEMENT;
-use crate::media::{VideoFormat, WebmAudio, WebmVideo};
+use crate::media::{AudioFormat, VideoFormat, WebmAudio, WebmVideo};
 
 /// The usual length of a tick, in nanoseconds.
 pub(super) const USUAL_SCALE: u64 = 1_000_000;
@@ -35,6 +36,22 @@ pub(super) struct Track {
     pub encoded: bool,
     /// How long a frame takes, in nanoseconds, where the entry tells.
     pub default_duration: Option<u64>,
+    /// The shape of sound, where the entry tells.
+    pub audio: Option<AudioFormat>,
+}
+
+impl Track {
+    /// How long a block takes, in ticks of so many nanoseconds, where it or the entry tells.
+    pub fn length(&self, block: &Block, scale: u64) -> Option<u64> {
+        let nanos = match self.media {
+            TrackMedia::Audio(codec) if !self.encoded => {
+                block.frame().and_then(|frame| codec.duration_nanos(frame))
+            }
+            _ => None,
+        };
+        let nanos = nanos.or(self.default_duration).map(|nanos| nanos.saturating_mul(block.frames));
+        block.duration.or_else(|| nanos.map(|nanos| nanos.div_ceil(scale)))
+    }
 }
 
 /// All tracks of a stream.
@@ -137,7 +154,8 @@ pub(super) fn scale(info: &Bytes) -> u64 {
 }
 
 fn track(fields: &[MatroskaSpec]) -> Result<Track, Refused> {
-    let mut track = Track { number: 0, media: TrackMedia::Data, encoded: false, default_duration: None };
+    let mut track =
+        Track { number: 0, media: TrackMedia::Data, encoded: false, default_duration: None, audio: None };
     let (mut kind, mut codec) = (0, "");
     for field in fields {
         match field {
@@ -146,6 +164,7 @@ fn track(fields: &[MatroskaSpec]) -> Result<Track, Refused> {
             MatroskaSpec::CodecID(id) => codec = id.as_str(),
             MatroskaSpec::ContentEncodings(_) => track.encoded = true,
             MatroskaSpec::DefaultDuration(nanos) => track.default_duration = Some(*nanos),
+            MatroskaSpec::Audio(Master::Full(fields)) => track.audio = audio_format(fields),
             _ => {}
         }
     }
@@ -156,6 +175,20 @@ fn track(fields: &[MatroskaSpec]) -> Result<Track, Refused> {
         _ => TrackMedia::Data,
     };
     Ok(track)
+}
+
+fn audio_format(fields: &[MatroskaSpec]) -> Option<AudioFormat> {
+    // What stands where an entry says nothing (RFC 9559, 5.1.4.1.29).
+    let (mut rate, mut channels) = (8000.0, 1);
+    for field in fields {
+        match field {
+            MatroskaSpec::SamplingFrequency(value) => rate = *value,
+            MatroskaSpec::Channels(value) => channels = *value,
+            _ => {}
+        }
+    }
+    let sample_rate = (1.0..=f64::from(u32::MAX)).contains(&rate).then_some(rate as u32)?;
+    Some(AudioFormat { sample_rate, channels: u8::try_from(channels).ok().filter(|channels| *channels > 0)? })
 }
 
 /// The element that takes all of the bytes.
@@ -208,7 +241,7 @@ mod tests {
     fn of(name: &str) -> Tracks {
         let path = format!("{}/fixtures/{name}.webm", env!("CARGO_MANIFEST_DIR"));
         let mut tracks = None;
-        Walker::default().push(&Bytes::from(std::fs::read(path).unwrap()), &mut |found| {
+        Walker::default().push(&Bytes::from(std::fs::read(path).unwrap()), &mut |_, found| {
             if let Found::Tracks(element) = found {
                 tracks = Some(Tracks::read(&element).unwrap());
             }

@@ -35,6 +35,19 @@ pub(super) enum Found {
     Timestamp(Bytes),
     /// A SimpleBlock or a BlockGroup, whole.
     Block(Bytes),
+    /// The Segment begins.
+    Segment,
+    /// `SeekHead` or `Cues`, whole, where they are wanted.
+    Index(Bytes),
+    /// An element that is passed over.
+    Other,
+}
+
+/// Where an element stands in all that came, and its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spot {
+    pub at: u64,
+    pub header: Header,
 }
 
 /// The state of the walk.
@@ -46,6 +59,10 @@ pub(super) struct Walker {
     needed: usize,
     /// Bytes to pass over.
     skip: u64,
+    /// Where the next byte stands that is looked at.
+    position: u64,
+    /// What leads to places in the file is handed out.
+    keeps_index: bool,
     /// Where the walk stands.
     place: Place,
     /// How often the order of elements was lost.
@@ -67,8 +84,13 @@ enum Place {
 }
 
 impl Walker {
+    /// A walk that hands out the index too.
+    pub fn with_index() -> Self {
+        Self { keeps_index: true, ..Self::default() }
+    }
+
     /// Takes the next bytes, and gives out what they complete.
-    pub fn push(&mut self, chunk: &Bytes, found: &mut impl FnMut(Found)) {
+    pub fn push(&mut self, chunk: &Bytes, found: &mut impl FnMut(Spot, Found)) {
         let mut chunk = chunk.clone();
         while !self.rest.is_empty() && !chunk.is_empty() {
             let missing = self.needed.saturating_sub(self.rest.len()).min(chunk.len());
@@ -86,45 +108,45 @@ impl Walker {
     }
 
     /// Goes as far as the bytes go; what is left needs more of them.
-    fn walk(&mut self, bytes: &mut Bytes, found: &mut impl FnMut(Found)) {
-        while !bytes.is_empty() {
-            if self.skip > 0 {
-                let now = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
-                bytes.advance(now);
-                self.skip -= now as u64;
-                continue;
-            }
-            if matches!(self.place, Place::Start | Place::Lost) && !self.search(bytes) {
-                return;
-            }
-            let header = match Header::read(bytes) {
-                Read::Whole(header) => header,
-                Read::Needs(needed) => {
-                    self.needed = needed;
-                    return;
-                }
-                Read::Not => {
-                    self.lose(bytes);
-                    continue;
-                }
-            };
-            if !self.step(header, bytes, found) {
-                return;
-            }
+    fn walk(&mut self, bytes: &mut Bytes, found: &mut impl FnMut(Spot, Found)) {
+        let mut goes_on = true;
+        while goes_on && !bytes.is_empty() {
+            let before = bytes.len();
+            goes_on = self.step(bytes, found);
+            self.position += (before - bytes.len()) as u64;
         }
     }
 
-    /// Takes one element, or enters it. False where more bytes are needed.
-    fn step(&mut self, header: Header, bytes: &mut Bytes, found: &mut impl FnMut(Found)) -> bool {
+    /// Takes one element, enters it, or passes over something. False where more bytes are needed.
+    fn step(&mut self, bytes: &mut Bytes, found: &mut impl FnMut(Spot, Found)) -> bool {
+        if self.skip > 0 {
+            let now = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
+            bytes.advance(now);
+            self.skip -= now as u64;
+            return true;
+        }
+        if matches!(self.place, Place::Start | Place::Lost) {
+            return self.search(bytes);
+        }
+        match Header::read(bytes) {
+            Read::Whole(header) => self.element(Spot { at: self.position, header }, bytes, found),
+            Read::Needs(needed) => {
+                self.needed = needed;
+                false
+            }
+            Read::Not => self.lose(bytes),
+        }
+    }
+
+    fn element(&mut self, spot: Spot, bytes: &mut Bytes, found: &mut impl FnMut(Spot, Found)) -> bool {
+        let Spot { header, .. } = spot;
         let in_cluster = self.place == Place::Cluster;
         let limit = match header.id {
             id::SEGMENT | id::CLUSTER => {
                 bytes.advance(header.len);
-                self.place = Place::Segment;
-                if header.id == id::CLUSTER {
-                    self.place = Place::Cluster;
-                    found(Found::Cluster);
-                }
+                let is_cluster = header.id == id::CLUSTER;
+                self.place = if is_cluster { Place::Cluster } else { Place::Segment };
+                found(spot, if is_cluster { Found::Cluster } else { Found::Segment });
                 return true;
             }
             id::EBML | id::INFO => MAX_HEADER,
@@ -132,19 +154,17 @@ impl Walker {
             id::TIMESTAMP if in_cluster => 8,
             id::SIMPLE_BLOCK | id::BLOCK_GROUP if in_cluster => MAX_ELEMENT,
             id::SILENT_TRACKS | id::POSITION | id::PREV_SIZE | id::ENCRYPTED_BLOCK if in_cluster => 0,
+            id::SEEK_HEAD | id::CUES if self.keeps_index => MAX_ELEMENT,
             id::SEEK_HEAD | id::CUES | id::CHAPTERS | id::TAGS | id::ATTACHMENTS | id::VOID | id::CRC_32 => 0,
-            _ => {
-                self.lose(bytes);
-                return true;
-            }
+            _ => return self.lose(bytes),
         };
         let Some(size) = header.size.filter(|size| limit == 0 || *size <= limit) else {
-            self.lose(bytes);
-            return true;
+            return self.lose(bytes);
         };
         if limit == 0 {
             bytes.advance(header.len);
             self.skip = size;
+            found(spot, Found::Other);
             return true;
         }
         let total = header.len + usize::try_from(size).unwrap_or(usize::MAX);
@@ -153,25 +173,28 @@ impl Walker {
             return false;
         }
         let whole = bytes.split_to(total);
-        if matches!(header.id, id::EBML | id::INFO | id::TRACKS) {
+        if matches!(header.id, id::EBML | id::INFO | id::TRACKS | id::SEEK_HEAD | id::CUES) {
             self.place = Place::Segment;
         }
-        found(match header.id {
+        let what = match header.id {
             id::EBML => Found::File,
             id::INFO => Found::Info(whole),
             id::TRACKS => Found::Tracks(whole),
             id::TIMESTAMP => Found::Timestamp(whole.slice(header.len..)),
+            id::SEEK_HEAD | id::CUES => Found::Index(whole),
             _ => Found::Block(whole),
-        });
+        };
+        found(spot, what);
         true
     }
 
     /// What stands here is no element that may.
-    fn lose(&mut self, bytes: &mut Bytes) {
+    fn lose(&mut self, bytes: &mut Bytes) -> bool {
         self.sync_losses += 1;
         self.skipped_bytes += 1;
         bytes.advance(1);
         self.place = Place::Lost;
+        true
     }
 
     /// Goes to what looks like the begin of a Cluster or a file. False where more bytes are needed.
