@@ -15,7 +15,7 @@ use super::source::{SEGMENT_LIMIT, Source, Sources};
 use super::stitched::{Rewrite, Stitched, StitchedOutput};
 use super::stored::{self, Listing};
 use super::timeline::{Draft, Trimmed, piece};
-use super::trim::{CutAt, trim};
+use super::trim::{Cut, CutAt, trim};
 use super::{foreign, recorded, salvaged};
 use crate::checksum::Sha256;
 use crate::continuity::Recordings;
@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Sid;
 use crate::naming::STITCHED;
 use crate::store::Store;
-use crate::time::{Pts33, WallTime};
+use crate::time::{MediaSpan, Pts33, WallTime};
 
 /// Makes one playlist of each output of a recording. Nothing is written: see [`Stitched::store`].
 ///
@@ -178,24 +178,27 @@ async fn make_cuts(store: &Store, to: &str, source: &Source, draft: &mut Draft) 
             draft.keep_whole(index, "it is not in this store".to_owned());
             continue;
         }
-        let Some((stem, "ts")) = original.key.rsplit_once('.') else {
-            draft.keep_whole(index, "only MPEG-TS segments can be trimmed".to_owned());
+        let Some((stem, extension @ ("ts" | "webm"))) = original.key.rsplit_once('.') else {
+            draft.keep_whole(index, "only MPEG-TS and WebM segments can be trimmed".to_owned());
             continue;
         };
         let Some(body) = store.find(&original.key, SEGMENT_LIMIT).await? else {
             draft.keep_whole(index, "it is not in the store".to_owned());
             continue;
         };
-        let at = match original.media {
-            Some((start, _)) => CutAt::Time(Pts33::from(start + span)),
-            None => CutAt::After(span),
+        let cut = match extension {
+            "webm" => trim_webm(&body, span),
+            _ => {
+                let stamp = original.media.map(|(start, _)| CutAt::Time(Pts33::from(start + span)));
+                trim(&body, stamp.unwrap_or(CutAt::After(span))).map_err(|error| error.to_string())
+            }
         };
-        match trim(&body, at) {
+        match cut {
             Ok(cut) if cut.kept == 0 => empty.push(index),
             Ok(cut) => {
                 let name = stem.rsplit('/').next().unwrap_or(stem);
                 let hash = hash(&cut.body);
-                let name = format!("{STITCHED}{name}_{hash}.ts");
+                let name = format!("{STITCHED}{name}_{hash}.{extension}");
                 let key = inside(folder(&original.key), &name);
                 let bytes = cut.body.iter().map(|piece| piece.len() as u64).sum();
                 let trimmed = Trimmed {
@@ -207,13 +210,19 @@ async fn make_cuts(store: &Store, to: &str, source: &Source, draft: &mut Draft) 
                 draft.settle(index, trimmed);
                 rewrites.push(Rewrite { key, body: cut.body });
             }
-            Err(error) => draft.keep_whole(index, error.to_string()),
+            Err(why) => draft.keep_whole(index, why),
         }
     }
     if !empty.is_empty() {
         draft.remove(&source.turns, &empty);
     }
     Ok(rewrites)
+}
+
+/// The same of WebM, whose times count from its own begin.
+fn trim_webm(body: &Bytes, span: MediaSpan) -> std::result::Result<Cut, String> {
+    let cut = crate::webm::trim(body, span).ok_or("it is no WebM that could be cut")?;
+    Ok(Cut { body: vec![cut.body], kept: cut.kept, pictures_lost: cut.pictures_lost })
 }
 
 /// The first 8 hex digits of the hash of all pieces.

@@ -110,7 +110,8 @@ pub(super) async fn add_unlisted(store: &Store, listing: &mut Listing, sources: 
     let mut found = Vec::new();
     for (name, bytes) in names {
         let key = inside(&home, name);
-        if !name.ends_with(".ts") || name.starts_with(STITCHED) || known.contains(key.as_str()) {
+        let is_segment = name.ends_with(".ts") || name.ends_with(".webm");
+        if !is_segment || name.starts_with(STITCHED) || known.contains(key.as_str()) {
             continue;
         }
         let (generation, rest) = dialect::generation(name);
@@ -123,7 +124,7 @@ pub(super) async fn add_unlisted(store: &Store, listing: &mut Listing, sources: 
     let read = found.into_iter().map(|found| async move {
         // Unless somebody removed it meanwhile.
         let body = store.find(&found.key, SEGMENT_LIMIT).await?;
-        Ok::<_, Error>(body.map(|body| (span(&body), found)))
+        Ok::<_, Error>(body.map(|body| (span(&found.name, &body), found)))
     });
     let read: Vec<_> = futures_util::stream::iter(read).buffered(READS).try_collect().await?;
     for (times, found) in read.into_iter().flatten() {
@@ -163,7 +164,7 @@ fn filler(found: &Found, times: Span, pieces: &[Piece]) -> Piece {
     let near = near.min_by_key(|(_, date)| date.since(found.date).abs());
     let media = near.and_then(|((start, clock), date)| {
         let expected = start + found.date.since(date);
-        let own = times.first.unwrap_near(expected);
+        let own = times.first?.unwrap_near(expected);
         ((own - expected).abs() <= SAME_CLOCK).then_some((own, clock))
     });
     Piece {

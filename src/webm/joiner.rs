@@ -211,7 +211,7 @@ impl WebmJoiner {
         offset: i64,
         sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let FileBlock { block, track, tracks, scale, at, cluster } = found;
+        let FileBlock { block, track, tracks, scale, at, cluster, .. } = found;
         let at = millis(*at, *scale).saturating_add(offset);
         let of = (self.files, *cluster);
         let fits = |open: &OpenCluster| {

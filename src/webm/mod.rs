@@ -19,6 +19,7 @@ mod segment;
 mod splitter;
 mod survey;
 mod tracks;
+mod trim;
 mod walker;
 
 pub use joiner::WebmJoinError;
@@ -28,3 +29,4 @@ pub use notes::WebmNotes;
 pub use remains::WebmRemains;
 pub(crate) use splitter::WebmSplitter;
 pub use survey::{TrackSurvey, WebmFault, WebmFaultKind, WebmLook, WebmSurvey};
+pub use trim::{WebmCut, trim};

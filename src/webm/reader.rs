@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::block::Block;
 use super::ebml;
+use super::head::InfoFields;
 use super::tracks::{Tracks, USUAL_SCALE, scale};
 use super::walker::{Found, Walker};
 
@@ -21,6 +22,8 @@ pub(super) struct FileBlock<'a> {
     pub at: i64,
     /// Which Cluster it is in, counted from 1.
     pub cluster: u64,
+    /// That Cluster's time.
+    pub cluster_time: i64,
 }
 
 /// What a file has beside its blocks.
@@ -28,8 +31,8 @@ pub(super) struct FileBlock<'a> {
 pub(super) struct FileEnd {
     /// Its tracks, where they can be read.
     pub tracks: Option<Tracks>,
-    /// Places where the order of elements was lost, or a block or a Cluster had no header or no time.
-    pub damaged: u64,
+    /// What it says of the whole.
+    pub info: InfoFields,
 }
 
 /// Hands out the blocks of a file one by one: those whose track is announced.
@@ -39,22 +42,20 @@ pub(super) fn read(file: &Bytes, take: &mut impl FnMut(FileBlock<'_>)) -> FileEn
     let mut walker = Walker::default();
     walker.push(file, &mut |_, found| match found {
         Found::File | Found::Segment | Found::Index(_) | Found::Other => {}
-        Found::Info(info) => ticks = scale(&info),
+        Found::Info(info) => (ticks, end.info) = (scale(&info), InfoFields::read(&info)),
         Found::Tracks(element) => end.tracks = Tracks::read(&element).ok().or(end.tracks.take()),
         Found::Cluster => (cluster, cluster_time) = (cluster + 1, None),
         Found::Timestamp(content) => cluster_time = ebml::ticks(&content),
         Found::Block(element) => {
             let Some((block, time)) = Block::read(&element).zip(cluster_time) else {
-                end.damaged += 1;
                 return;
             };
             let Some(tracks) = &end.tracks else { return };
             if let Some(track) = tracks.tracks.iter().position(|track| track.number == block.track) {
                 let at = time + i64::from(block.time);
-                take(FileBlock { block, track, tracks, scale: ticks, at, cluster });
+                take(FileBlock { block, track, tracks, scale: ticks, at, cluster, cluster_time: time });
             }
         }
     });
-    end.damaged += walker.sync_losses;
     end
 }

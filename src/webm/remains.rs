@@ -5,8 +5,9 @@
 
 use bytes::Bytes;
 
+use super::segment::whole;
 use super::splitter::WebmSplitter;
-use crate::media::{Cutter, Placement, Split, Unfit, UnitStart, UnitTimes};
+use crate::media::{Cutter, Placement, Unfit, UnitStart, UnitTimes};
 use crate::time::{MediaTime, Pts33, WallTime};
 
 /// What can be kept of a segment.
@@ -31,19 +32,7 @@ impl WebmRemains {
         if splitter.tracks().is_none() {
             return Err(Unfit::NoProgram);
         }
-        let mut kept: Vec<u8> = Vec::with_capacity(bytes.len());
-        while let Some(split) = splitter.pull() {
-            match split {
-                Split::Bytes(bytes) => kept.extend_from_slice(&bytes),
-                Split::Patch(patch) => {
-                    let at = usize::try_from(patch.offset).unwrap_or(usize::MAX);
-                    if let Some(place) = kept.get_mut(at..at.saturating_add(patch.new.len())) {
-                        place.copy_from_slice(&patch.new);
-                    }
-                }
-                Split::Opened | Split::Sealed => {}
-            }
-        }
+        let kept = whole(std::iter::from_fn(|| splitter.pull()));
         let Some(first) = one.units.first().map(|unit| unit.pts) else { return Err(Unfit::NothingWhole) };
         // Its own times begin near 0.
         let start = Pts33::from(start.unwrap_or_default());

@@ -156,3 +156,21 @@ impl Segment {
         out.push_back(Split::Bytes(bytes));
     }
 }
+
+/// The bytes of a segment, once all of it was given out.
+pub(super) fn whole(splits: impl IntoIterator<Item = Split>) -> Vec<u8> {
+    let mut bytes: Vec<u8> = Vec::new();
+    for split in splits {
+        match split {
+            Split::Bytes(piece) => bytes.extend_from_slice(&piece),
+            Split::Patch(patch) => {
+                let at = usize::try_from(patch.offset).unwrap_or(usize::MAX);
+                if let Some(place) = bytes.get_mut(at..at.saturating_add(patch.new.len())) {
+                    place.copy_from_slice(&patch.new);
+                }
+            }
+            Split::Opened | Split::Sealed => {}
+        }
+    }
+    bytes
+}
