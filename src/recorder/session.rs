@@ -29,8 +29,8 @@ use crate::store::Store;
 use crate::time::MediaSpan;
 use crate::upload::{Driver, DriverOptions, Ending, Finished, Notice, Trouble};
 
-/// Events kept for a listener that is slow; then it misses the oldest.
-const EVENTS: usize = 1024;
+/// Events kept for a listener that is slow; then it misses the oldest. They are most of what an idle recording has in memory.
+const EVENTS: usize = 256;
 /// The first segment of a resumed recording ends at the first key frame after this.
 const RESUMED_FIRST: MediaSpan = MediaSpan::from_secs(2);
 /// Ids of media clocks of one generation: those of two generations must not look like the same clock.
