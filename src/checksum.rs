@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
@@ -47,8 +48,7 @@ impl RunningCrc64 {
     pub fn patch(&mut self, offset: u64, old: &[u8], new: &[u8]) {
         let behind = self.digest.get_amount().saturating_sub(offset + old.len() as u64);
         // All of it is linear: what does not change falls out.
-        let moved = |bytes: &[u8]| crc_fast::checksum_combine(ALGORITHM, Crc64::of(bytes).0, 0, behind);
-        self.change ^= moved(old) ^ moved(new);
+        self.change ^= moved(Crc64::of(old).0 ^ Crc64::of(new).0, behind);
     }
 
     /// The checksum of the bytes so far.
@@ -56,6 +56,31 @@ impl RunningCrc64 {
         Crc64(self.digest.finalize() ^ self.change)
     }
 }
+
+/// What a difference becomes by so many bytes behind it.
+///
+/// The crate can do that too, but makes the powers of its operator anew each time: a fifth of the time of recording WebM.
+fn moved(difference: u64, bytes: u64) -> u64 {
+    let steps = STEPS.iter().enumerate().filter(|(power, _)| bytes >> power & 1 == 1);
+    steps.fold(difference, |difference, (_, step)| applied(step, difference))
+}
+
+/// What each bit becomes.
+type Operator = [u64; 64];
+
+fn applied(operator: &Operator, value: u64) -> u64 {
+    let bits = operator.iter().enumerate().filter(|(bit, _)| value >> bit & 1 == 1);
+    bits.fold(0, |sum, (_, becomes)| sum ^ becomes)
+}
+
+/// By 1, 2, 4, 8 ... bytes behind: as far as any file is long.
+static STEPS: LazyLock<[Operator; 48]> = LazyLock::new(|| {
+    let mut step = std::array::from_fn(|bit| crc_fast::checksum_combine(ALGORITHM, 1 << bit, 0, 1));
+    std::array::from_fn(|_| {
+        let twice = step.map(|becomes| applied(&step, becomes));
+        std::mem::replace(&mut step, twice)
+    })
+});
 
 impl Default for RunningCrc64 {
     fn default() -> Self {
