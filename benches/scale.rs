@@ -11,9 +11,10 @@ mod work;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use tapeline::clock::{Clock, SystemClock};
 use tapeline::ids::RecordingId;
 use tapeline::media::Container;
 use tapeline::recorder::{Options, Output, OutputSpec, Recorder};
@@ -104,7 +105,7 @@ enum Media {
 }
 
 impl Media {
-    async fn feed(&self, output: &Output, tick: u64, times: &Times) {
+    async fn feed(&self, output: &Output, tick: u64, clock: &SystemClock, times: &Times) {
         match self {
             Self::Frames(frames) => {
                 // Frames whose time lies in this tick of the period.
@@ -113,19 +114,19 @@ impl Media {
                 let is_due = |at: i64| (from..from + TICK_TICKS).contains(&at);
                 for frame in frames.iter().filter(|frame| frame.pts.is_some_and(|pts| is_due(pts.ticks()))) {
                     let pts = frame.pts.map(|pts| pts + MediaSpan::from_ticks(lap * LAP_TICKS));
-                    let before = Instant::now();
+                    let before = clock.monotonic();
                     output
                         .write_frame(tapeline::media::Frame { pts, ..frame.clone() })
                         .await
                         .expect("a frame is written");
-                    times.add(before.elapsed());
+                    times.add(clock.monotonic() - before);
                 }
             }
             Self::Bytes(stream, rate) => {
                 let begin = (tick as usize * rate) % (stream.len() - rate);
-                let before = Instant::now();
+                let before = clock.monotonic();
                 output.write_bytes(stream.slice(begin..begin + rate)).await.expect("bytes are written");
-                times.add(before.elapsed());
+                times.add(clock.monotonic() - before);
             }
         }
     }
@@ -170,21 +171,23 @@ async fn main() {
     }
     let open = status("VmRSS:");
     let times = Arc::new(Times(std::array::from_fn(|_| AtomicU64::new(0))));
-    let (begin, cpu) = (Instant::now(), processor_seconds());
+    // It begins now.
+    let (clock, cpu) = (Arc::new(SystemClock::new()), processor_seconds());
     let mut feeders = Vec::new();
     for feeder in 0..FEEDERS {
         let outputs: Vec<Output> =
             recorders.iter().skip(feeder).step_by(FEEDERS).map(|(_, output)| output.clone()).collect();
         let (media, times, ticks) = (Arc::clone(&media), Arc::clone(&times), wanted.seconds * 10);
+        let clock = Arc::clone(&clock);
         feeders.push(tokio::spawn(async move {
             let mut interval = tokio::time::interval(TICK);
             let mut late = Duration::ZERO;
             for tick in 0..ticks {
                 interval.tick().await;
                 let due = TICK * u32::try_from(tick).expect("a number");
-                late = late.max(begin.elapsed().saturating_sub(due));
+                late = late.max(clock.monotonic().saturating_sub(due));
                 for output in &outputs {
-                    media.feed(output, tick, &times).await;
+                    media.feed(output, tick, &clock, &times).await;
                 }
             }
             late
@@ -196,7 +199,7 @@ async fn main() {
     }
     let cpu = processor_seconds() - cpu;
     let (peak, streams) = (status("VmHWM:"), wanted.recordings as f64 * wanted.seconds as f64);
-    let took = begin.elapsed().as_secs_f64();
+    let took = clock.monotonic().as_secs_f64();
     let mut stored = 0;
     for (recorder, _) in recorders {
         let summary = recorder.stop().await.expect("it stops");

@@ -1,6 +1,7 @@
 //! How bad a finding is: the same scale for playlists, transport streams and whole recordings; and kinds of findings, each
 //! with a stable code and a severity.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -31,6 +32,33 @@ impl Severity {
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// Faults of a file: each counted, the first few of each kind kept.
+#[derive(Debug)]
+pub(crate) struct Faults<Kind, Fault> {
+    pub kept: Vec<Fault>,
+    pub counts: BTreeMap<Kind, u64>,
+}
+
+impl<Kind: Ord, Fault> Faults<Kind, Fault> {
+    /// Places kept of each kind.
+    const KEPT: u64 = 8;
+
+    /// Counts one, and makes it where it is to be kept.
+    pub fn count(&mut self, kind: Kind, make: impl FnOnce() -> Fault) {
+        let count = self.counts.entry(kind).or_default();
+        *count += 1;
+        if *count <= Self::KEPT {
+            self.kept.push(make());
+        }
+    }
+}
+
+impl<Kind, Fault> Default for Faults<Kind, Fault> {
+    fn default() -> Self {
+        Self { kept: Vec::new(), counts: BTreeMap::new() }
     }
 }
 

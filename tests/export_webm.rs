@@ -9,37 +9,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use bytes::Bytes;
 use export_support::exported;
 use support::{in_browser, tool};
 use tapeline::ErrorKind;
 use tapeline::export::{ExportFormat, ExportOptions, GapTime, Target, export};
-use tapeline::ids::{RecordingId, Sid};
-use tapeline::media::Container;
-use tapeline::recorder::{Options, OutputSpec, Recorder};
+use tapeline::ids::Sid;
 use tapeline::store::Store;
-use tapeline::time::{MediaSpan, WallTime};
-use webm_support::{Block, FIXTURES, File, check_index, files, fixture};
-
-/// A recording in one turn, or in two of which the second begins so many milliseconds after the first.
-async fn recorded(name: &str, apart: Option<i64>) -> Store {
-    let store = Store::open("memory:").unwrap();
-    let id = RecordingId::new("s1", "main").unwrap();
-    let mut options = Options::default();
-    (options.rules.target, options.rules.max_length) = (MediaSpan::from_secs(4), MediaSpan::from_secs(8));
-    let mut recorder = Recorder::start(&store, id.clone(), options.clone()).await.unwrap();
-    for begin in std::iter::once(0).chain(apart) {
-        if begin > 0 {
-            recorder.orphan().await.unwrap();
-            recorder = Recorder::resume(&store, &id.sid, None, options.clone()).await.unwrap();
-        }
-        let date = WallTime::from_millis(1_795_395_600_000 + begin);
-        let output = recorder.output(OutputSpec::composite(Container::WebM).start_time(date)).unwrap();
-        output.write_bytes(Bytes::from(fixture(name))).await.unwrap();
-    }
-    recorder.stop().await.unwrap();
-    store
-}
+use webm_support::{Block, FIXTURES, File, check_index, files, fixture, recorded};
 
 async fn as_webm(store: &Store) -> Vec<u8> {
     let to = Target::Object { store: store.clone(), key: "whole.webm".to_owned() };

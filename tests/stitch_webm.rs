@@ -4,40 +4,12 @@
 mod webm_support;
 
 use bytes::Bytes;
-use tapeline::ids::{RecordingId, Sid};
-use tapeline::media::Container;
-use tapeline::recorder::{Options, OutputSpec, Recorder};
+use tapeline::ids::Sid;
 use tapeline::stitch::{Fate, StitchOptions, Stitched, stitch};
 use tapeline::store::{ObjectKind, Store};
-use tapeline::time::{MediaSpan, WallTime};
+use tapeline::time::MediaSpan;
 use tapeline::webm::{WebmSurvey, trim};
-use webm_support::{Block, FIXTURES, check_index, files, fixture};
-
-fn date(millis: i64) -> WallTime {
-    WallTime::from_millis(1_795_395_600_000 + millis)
-}
-
-/// In two turns, of which the second begins so many milliseconds after the first.
-async fn recorded(name: &str, apart: i64) -> Store {
-    let store = Store::open("memory:").unwrap();
-    let id = RecordingId::new("s1", "main").unwrap();
-    let mut options = Options::default();
-    (options.rules.target, options.rules.max_length) = (MediaSpan::from_secs(4), MediaSpan::from_secs(8));
-    for begin in [0, apart] {
-        let recorder = match begin {
-            0 => Recorder::start(&store, id.clone(), options.clone()).await.unwrap(),
-            _ => Recorder::resume(&store, &id.sid, None, options.clone()).await.unwrap(),
-        };
-        let spec = OutputSpec::composite(Container::WebM).start_time(date(begin));
-        let output = recorder.output(spec).unwrap();
-        output.write_bytes(Bytes::from(fixture(name))).await.unwrap();
-        match begin {
-            0 => drop(recorder.orphan().await.unwrap()),
-            _ => drop(recorder.stop().await.unwrap()),
-        }
-    }
-    store
-}
+use webm_support::{Block, FIXTURES, check_index, files, fixture, recorded};
 
 async fn stitched(store: &Store) -> Stitched {
     stitch(store, &Sid::new("s1").unwrap(), &StitchOptions::default()).await.unwrap()
@@ -45,7 +17,7 @@ async fn stitched(store: &Store) -> Stitched {
 
 #[tokio::test(start_paused = true)]
 async fn where_turns_overlap_the_older_segment_is_trimmed() {
-    let store = recorded("vp8_opus", 9_300).await;
+    let store = recorded("vp8_opus", Some(9_300)).await;
     let made = stitched(&store).await;
     let output = &made.outputs[0];
     let report = &output.report;
@@ -97,7 +69,7 @@ fn what_is_trimmed_is_the_begin_of_each_track() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_stored_and_listed_nowhere_fills_its_gap() {
-    let store = recorded("vp8_opus", 30_000).await;
+    let store = recorded("vp8_opus", Some(30_000)).await;
     let before = stitched(&store).await.outputs.remove(0).report;
     assert_eq!((before.covered_millis, before.gap_millis), (24_000, 18_000));
     let segment = store.get("s1_main_20261123010000000.webm", 1 << 30).await.unwrap();

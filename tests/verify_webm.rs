@@ -5,33 +5,14 @@ mod webm_support;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use tapeline::ids::{RecordingId, Sid};
-use tapeline::media::Container;
-use tapeline::recorder::{Options, OutputSpec, Recorder};
+use tapeline::ids::Sid;
 use tapeline::severity::Severity;
 use tapeline::store::{ObjectKind, Store};
-use tapeline::time::{MediaSpan, WallTime};
 use tapeline::verify::{Depth, Verified, VerifyOptions, verify};
 use tapeline::webm::{WebmFaultKind, WebmSurvey};
-use webm_support::{CLUSTER, CUES, FIXTURES, INFO, SEEK_HEAD, TRACKS, element, elements, files, fixture};
-
-async fn recorded(name: &str) -> Store {
-    let store = Store::open("memory:").unwrap();
-    let id = RecordingId::new("s1", "main").unwrap();
-    let mut options = Options::default();
-    (options.rules.target, options.rules.max_length) = (MediaSpan::from_secs(4), MediaSpan::from_secs(8));
-    let first = Recorder::start(&store, id.clone(), options.clone()).await.unwrap();
-    let spec = OutputSpec::composite(Container::WebM);
-    let date = |millis: i64| WallTime::from_millis(1_795_395_600_000 + millis);
-    let output = first.output(spec.clone().start_time(date(0))).unwrap();
-    output.write_bytes(Bytes::from(fixture(name))).await.unwrap();
-    first.orphan().await.unwrap();
-    let second = Recorder::resume(&store, &id.sid, None, options).await.unwrap();
-    let output = second.output(spec.start_time(date(60_000))).unwrap();
-    output.write_bytes(Bytes::from(fixture(name))).await.unwrap();
-    second.stop().await.unwrap();
-    store
-}
+use webm_support::{
+    CLUSTER, CUES, FIXTURES, INFO, SEEK_HEAD, TRACKS, element, elements, files, fixture, recorded,
+};
 
 async fn verified(store: &Store) -> Verified {
     let options = VerifyOptions { depth: Depth::Deep, ..VerifyOptions::default() };
@@ -46,7 +27,7 @@ fn bad(verified: &Verified) -> BTreeSet<String> {
 #[tokio::test(start_paused = true)]
 async fn sound_recordings_have_no_finding() {
     for (name, _) in FIXTURES {
-        let verified = verified(&recorded(name).await).await;
+        let verified = verified(&recorded(name, Some(60_000)).await).await;
         assert!(verified.read > 3, "{name}");
         assert_eq!(bad(&verified), BTreeSet::new(), "{name}: {verified:#?}");
     }
@@ -178,7 +159,7 @@ const DAMAGES: [Damage; 12] = [
 
 #[tokio::test(start_paused = true)]
 async fn each_damage_is_found_by_its_name() {
-    let store = recorded("vp8_opus").await;
+    let store = recorded("vp8_opus", Some(60_000)).await;
     let listed = store.list_folder("").await.unwrap();
     let segments: Vec<&str> = listed.objects.iter().map(|object| object.key.as_str()).collect();
     // The second segment of the first turn.

@@ -5,8 +5,11 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use tapeline::ids::RecordingId;
 use tapeline::media::Container;
+use tapeline::recorder::{Options, OutputSpec, Recorder};
 use tapeline::slicer::{Action, Notes, SealedSegment, SliceError, Slicer, SlicerOptions, SlicingRules};
+use tapeline::store::Store;
 use tapeline::time::{MediaSpan, WallTime};
 use tapeline::webm::WebmNotes;
 
@@ -319,4 +322,28 @@ fn pull(slicer: &mut Slicer, open: &mut Option<(Vec<u8>, Option<Vec<u8>>)>, made
             }
         }
     }
+}
+
+/// A date so many milliseconds after the first turn's begin.
+pub fn date(millis: i64) -> WallTime {
+    start().plus(MediaSpan::from_millis(millis))
+}
+
+/// A recording of a fixture with segments of four seconds: in one turn, or in two of which the second begins so many
+/// milliseconds after the first.
+pub async fn recorded(name: &str, apart: Option<i64>) -> Store {
+    let store = Store::open("memory:").unwrap();
+    let id = RecordingId::new("s1", "main").unwrap();
+    let options = Options { rules: rules(), ..Options::default() };
+    let mut recorder = Recorder::start(&store, id.clone(), options.clone()).await.unwrap();
+    for begin in std::iter::once(0).chain(apart) {
+        if begin > 0 {
+            recorder.orphan().await.unwrap();
+            recorder = Recorder::resume(&store, &id.sid, None, options.clone()).await.unwrap();
+        }
+        let spec = OutputSpec::composite(Container::WebM).start_time(date(begin));
+        recorder.output(spec).unwrap().write_bytes(Bytes::from(fixture(name))).await.unwrap();
+    }
+    recorder.stop().await.unwrap();
+    store
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::severity::kinds;
+use crate::severity::{self, kinds};
 use crate::ts::Pid;
 
 kinds! {
@@ -86,22 +86,11 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Faults: each counted, the first few of each kind kept.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    pub kept: Vec<Fault>,
-    pub counts: std::collections::BTreeMap<FaultKind, u64>,
-}
-
-/// Places kept of each kind.
-const KEPT: u64 = 8;
+/// All of a stream.
+pub(super) type Faults = severity::Faults<FaultKind, Fault>;
 
 impl Faults {
     pub fn add(&mut self, kind: FaultKind, pid: Option<Pid>, packet: u64, message: impl fmt::Display) {
-        let count = self.counts.entry(kind).or_default();
-        *count += 1;
-        if *count <= KEPT {
-            self.kept.push(Fault { kind, pid, packet, message: message.to_string() });
-        }
+        self.count(kind, || Fault { kind, pid, packet, message: message.to_string() });
     }
 }

@@ -1,9 +1,8 @@
 //! What can be wrong with a WebM file, and how bad that is for those who play it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::severity::kinds;
+use crate::severity::{self, kinds};
 
 kinds! {
     /// A kind of fault. Sections are those of RFC 9559.
@@ -60,22 +59,11 @@ impl fmt::Display for WebmFault {
     }
 }
 
-/// Faults: each counted, the first few of each kind kept.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    pub kept: Vec<WebmFault>,
-    pub counts: BTreeMap<WebmFaultKind, u64>,
-}
-
-/// Places kept of each kind.
-const KEPT: u64 = 8;
+/// All of a file.
+pub(super) type Faults = severity::Faults<WebmFaultKind, WebmFault>;
 
 impl Faults {
     pub fn add(&mut self, kind: WebmFaultKind, offset: u64, message: impl fmt::Display) {
-        let count = self.counts.entry(kind).or_default();
-        *count += 1;
-        if *count <= KEPT {
-            self.kept.push(WebmFault { kind, offset, message: message.to_string() });
-        }
+        self.count(kind, || WebmFault { kind, offset, message: message.to_string() });
     }
 }
