@@ -9,6 +9,7 @@ use tapeline::playlist::{self, Entry, Header, Renderer};
 use tapeline::slicer::{Action, Notes, SealedSegment, SliceError, Slicer, SlicerOptions, SlicingRules};
 use tapeline::time::{MediaSpan, WallTime};
 use tapeline::ts::{Framer, PACKET_LEN, Packet, Pid};
+use tapeline::webm::{WebmFaultKind, WebmLook, WebmSurvey, trim};
 
 use crate::memory;
 
@@ -110,6 +111,32 @@ pub fn check(stream: &[u8], setting: &Setting, chunks: &Chunks) {
 /// Where a property does not hold.
 pub fn check_webm(stream: &[u8], setting: &Setting, chunks: &Chunks) {
     check_files(&check_chunks(stream, setting, chunks, Container::WebM));
+    check_survey_and_cuts(&Bytes::copy_from_slice(stream));
+}
+
+/// Surveying does not depend on the chunks, and what is cut off anywhere is a file without damage.
+fn check_survey_and_cuts(stream: &Bytes) {
+    let survey = WebmSurvey::of(stream);
+    let mut look = WebmLook::new();
+    stream.chunks(1000).for_each(|chunk| look.push(&Bytes::copy_from_slice(chunk)));
+    assert!(look.finish() == survey, "a survey depends on the chunks");
+    for millis in [0, 700, 5000] {
+        let Some(cut) = trim(stream, MediaSpan::from_millis(millis)).filter(|cut| !cut.body.is_empty())
+        else {
+            continue;
+        };
+        // Times, and what is in no block, are the input's.
+        let damage = [
+            WebmFaultKind::NotWebm,
+            WebmFaultKind::Garbage,
+            WebmFaultKind::CutOff,
+            WebmFaultKind::Size,
+            WebmFaultKind::Block,
+            WebmFaultKind::Seek,
+        ];
+        let counts = WebmSurvey::of(&cut.body).counts;
+        assert!(damage.iter().all(|kind| !counts.contains_key(kind)), "{counts:?}");
+    }
 }
 
 /// Each segment is a file without a fault. Gives how many blocks are in them.

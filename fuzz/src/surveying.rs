@@ -61,7 +61,8 @@ pub fn check_segment(stream: &[u8]) {
     for _ in 0..2 {
         let (bytes, gap) = (Bytes::copy_from_slice(stream), MediaSpan::ZERO);
         let mut written = 0;
-        let part = Part { key: String::new(), bytes, date: None, continues: false, gap };
+        let part =
+            Part { key: String::new(), bytes, date: None, continues: false, length: MediaSpan::ZERO, gap };
         let joined = joiner.part(part, |piece| {
             written += piece.len();
             Ok::<_, ()>(())
@@ -79,7 +80,7 @@ pub fn check_segment(stream: &[u8]) {
 fn check_mp4(stream: &[u8]) {
     let part = |date| {
         let (bytes, gap) = (Bytes::copy_from_slice(stream), MediaSpan::ZERO);
-        Part { key: String::new(), bytes, date, continues: false, gap }
+        Part { key: String::new(), bytes, date, continues: false, length: MediaSpan::ZERO, gap }
     };
     let mut bytes = Vec::new();
     let mut sink = |piece: &[u8]| {
