@@ -139,8 +139,8 @@ fn codec(stream: &StreamSurvey) -> String {
     }
 }
 
-fn shape(stream: &StreamSurvey) -> String {
-    match (stream.video_format, stream.audio_format) {
+fn shape(video: Option<VideoFormat>, audio: Option<AudioFormat>) -> String {
+    match (video, audio) {
         (Some(format), _) => format.to_string(),
         (_, Some(format)) => format.to_string(),
         _ => "-".to_owned(),
@@ -177,7 +177,7 @@ fn stream_words(name: &str, survey: &TsSurvey) -> String {
         table.row([
             stream.pid.to_string(),
             codec(stream),
-            shape(stream),
+            shape(stream.video_format, stream.audio_format),
             or_dash(begin),
             or_dash(end),
             or_dash(stream.length()),
@@ -218,16 +218,11 @@ fn webm_words(name: &str, survey: &WebmSurvey) -> String {
             None if track.is_video => track.key_blocks.to_string(),
             None => "-".to_owned(),
         };
-        let shape = match (track.video_format, track.audio_format) {
-            (Some(format), _) => format.to_string(),
-            (_, Some(format)) => format.to_string(),
-            _ => "-".to_owned(),
-        };
         let since = |time: Option<MediaTime>| or_dash(time.map(|time| time - MediaTime::default()));
         table.row([
             track.number.to_string(),
             track.codec.clone(),
-            shape,
+            shape(track.video_format, track.audio_format),
             since(track.first),
             since(track.end()),
             or_dash(track.length()),

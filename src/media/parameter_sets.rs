@@ -31,7 +31,8 @@ pub struct ParameterSets {
 /// An access unit as a byte stream, in pieces that follow each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccessUnit {
-    /// What was put in front, after the delimiter: none, or all of it is new.
+    /// What comes before the body: a delimiter, and at a key frame that brings none the parameter sets. Empty where the frame
+    /// has all it needs.
     pub front: Bytes,
     /// The frame's own units.
     pub body: Bytes,

@@ -23,6 +23,7 @@ mod uri;
 
 pub use derived::{Exported, ExportedFormat, StitchedPlaylist, StitchedSegment};
 pub use error::InvalidName;
+pub(crate) use object_name::split_container;
 pub use object_name::{NameKind, ObjectName};
 pub use prefix::{Prefix, key};
 pub use uri::{decode_uri, encode_uri};

@@ -70,7 +70,7 @@ impl FromStr for ObjectName {
 }
 
 /// The text before the extension, and the container.
-pub(super) fn split_container(text: &str) -> Option<(&str, Container)> {
+pub(crate) fn split_container(text: &str) -> Option<(&str, Container)> {
     let (stem, extension) = text.rsplit_once('.')?;
     Some((stem, Container::from_extension(extension)?))
 }

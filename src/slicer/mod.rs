@@ -146,6 +146,10 @@ impl Slicer {
             }
             Container::WebM => Reader::WebM(Box::new(WebmSplitter::new())),
         };
+        Self::with(reader, options)
+    }
+
+    fn with(reader: Reader, options: SlicerOptions) -> Self {
         Self {
             reader,
             plan: Plan::new(options.rules, options.start, options.clocks_used),
@@ -164,7 +168,7 @@ impl Slicer {
             Container::MpegTs => Reader::TsFrames(Box::new(TsMuxer::new(tracks)?)),
             Container::WebM => Reader::WebmFrames(Box::new(WebmMuxer::new(tracks)?)),
         };
-        Ok(Self { reader, ..Self::new(options) })
+        Ok(Self::with(reader, options))
     }
 
     /// A slicer whose segments come behind those of this one, with a discontinuity between: for an output that is opened again.

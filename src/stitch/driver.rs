@@ -21,7 +21,8 @@ use crate::checksum::Sha256;
 use crate::continuity::Recordings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Sid;
-use crate::naming::STITCHED;
+use crate::media::Container;
+use crate::naming::{STITCHED, split_container};
 use crate::store::Store;
 use crate::time::{MediaSpan, Pts33, WallTime};
 
@@ -178,7 +179,7 @@ async fn make_cuts(store: &Store, to: &str, source: &Source, draft: &mut Draft) 
             draft.keep_whole(index, "it is not in this store".to_owned());
             continue;
         }
-        let Some((stem, extension @ ("ts" | "webm"))) = original.key.rsplit_once('.') else {
+        let Some((stem, container)) = split_container(&original.key) else {
             draft.keep_whole(index, "only MPEG-TS and WebM segments can be trimmed".to_owned());
             continue;
         };
@@ -186,9 +187,9 @@ async fn make_cuts(store: &Store, to: &str, source: &Source, draft: &mut Draft) 
             draft.keep_whole(index, "it is not in the store".to_owned());
             continue;
         };
-        let cut = match extension {
-            "webm" => trim_webm(&body, span),
-            _ => {
+        let cut = match container {
+            Container::WebM => trim_webm(&body, span),
+            Container::MpegTs => {
                 let stamp = original.media.map(|(start, _)| CutAt::Time(Pts33::from(start + span)));
                 trim(&body, stamp.unwrap_or(CutAt::After(span))).map_err(|error| error.to_string())
             }
@@ -198,7 +199,7 @@ async fn make_cuts(store: &Store, to: &str, source: &Source, draft: &mut Draft) 
             Ok(cut) => {
                 let name = stem.rsplit('/').next().unwrap_or(stem);
                 let hash = hash(&cut.body);
-                let name = format!("{STITCHED}{name}_{hash}.{extension}");
+                let name = format!("{STITCHED}{name}_{hash}.{}", container.extension());
                 let key = inside(folder(&original.key), &name);
                 let bytes = cut.body.iter().map(|piece| piece.len() as u64).sum();
                 let trimmed = Trimmed {

@@ -5,6 +5,8 @@
 
 use bytes::Bytes;
 
+use crate::media::Container;
+use crate::naming::split_container;
 use crate::time::{MediaSpan, Pts33};
 use crate::ts::Remains;
 use crate::webm::WebmSurvey;
@@ -21,7 +23,7 @@ pub struct Span {
 
 /// Looks through a segment; `None` where it is none, or nothing in it has a time.
 pub fn span(name: &str, segment: &Bytes) -> Option<Span> {
-    if name.ends_with(".webm") {
+    if let Some((_, Container::WebM)) = split_container(name) {
         let length = WebmSurvey::of(segment).lead()?.length()?;
         return Some(Span { first: None, length });
     }

@@ -12,6 +12,8 @@ use super::report::OutputReport;
 use super::source::PLAYLIST_LIMIT;
 use crate::continuity::{Form, StoreForm};
 use crate::error::{Error, ErrorKind, Result};
+use crate::media::Container;
+use crate::naming::split_container;
 use crate::playlist::parse;
 use crate::store::{Condition, Conditional, Created, Lane, ObjectKind, Store};
 
@@ -48,8 +50,8 @@ pub struct StitchedOutput {
 
 impl StitchedOutput {
     fn lists_webm(&self) -> bool {
-        let mut items = self.plan.items.iter();
-        items.any(|item| self.plan.key((item.place.turn, item.place.piece)).ends_with(".webm"))
+        let mut keys = self.plan.items.iter().map(|item| self.plan.key((item.place.turn, item.place.piece)));
+        keys.any(|key| matches!(split_container(key), Some((_, Container::WebM))))
     }
 }
 

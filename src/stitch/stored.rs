@@ -13,7 +13,7 @@ use super::source::{SEGMENT_LIMIT, Sources};
 use super::span::{Span, span};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Generation;
-use crate::naming::{STITCHED, encode_uri};
+use crate::naming::{STITCHED, encode_uri, split_container};
 use crate::store::Store;
 use crate::time::{MediaSpan, WallTime};
 
@@ -110,8 +110,7 @@ pub(super) async fn add_unlisted(store: &Store, listing: &mut Listing, sources: 
     let mut found = Vec::new();
     for (name, bytes) in names {
         let key = inside(&home, name);
-        let is_segment = name.ends_with(".ts") || name.ends_with(".webm");
-        if !is_segment || name.starts_with(STITCHED) || known.contains(key.as_str()) {
+        if split_container(name).is_none() || name.starts_with(STITCHED) || known.contains(key.as_str()) {
             continue;
         }
         let (generation, rest) = dialect::generation(name);

@@ -13,6 +13,7 @@ use super::segment::{Read, judge, judge_pair};
 use crate::continuity::Recordings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Sid};
+use crate::naming::split_container;
 use crate::playlist::{check, parse};
 use crate::stitch::{
     GapReason, OutputReport, PLAYLIST_LIMIT, Piece, PieceId, Plan, Progress, SEGMENT_LIMIT, Standing,
@@ -235,8 +236,7 @@ impl<'a> Run<'a> {
         let store = self.store;
         let of = |id: PieceId| plan.turns.get(id.0).and_then(|turn| turn.pieces.get(id.1));
         let reads = chosen.into_iter().filter_map(|id| Some((id, of(id)?))).map(|(id, piece)| async move {
-            let known = piece.key.ends_with(".ts") || piece.key.ends_with(".webm");
-            if is_elsewhere(&piece.key) || !known {
+            if is_elsewhere(&piece.key) || split_container(&piece.key).is_none() {
                 return (id, piece, None);
             }
             (id, piece, Some(store.find(&piece.key, SEGMENT_LIMIT).await))

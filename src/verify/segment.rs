@@ -4,6 +4,8 @@ use bytes::Bytes;
 
 use super::finding::{Check, Findings};
 use crate::checksum::Crc64;
+use crate::media::Container;
+use crate::naming::split_container;
 use crate::stitch::{Piece, Turn};
 use crate::time::{MediaSpan, MediaTime, Pts33, WallTime};
 use crate::ts::{StreamSurvey, TsSurvey};
@@ -55,9 +57,9 @@ impl Begin {
 
 impl Read {
     pub fn of(key: &str, body: &Bytes) -> Self {
-        let survey = match key.ends_with(".webm") {
-            true => Survey::Webm(WebmSurvey::of(body)),
-            false => Survey::Ts(TsSurvey::of(body)),
+        let survey = match split_container(key) {
+            Some((_, Container::WebM)) => Survey::Webm(WebmSurvey::of(body)),
+            _ => Survey::Ts(TsSurvey::of(body)),
         };
         Self { survey, crc64: Crc64::of(body) }
     }

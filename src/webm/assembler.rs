@@ -10,7 +10,8 @@
 use std::collections::VecDeque;
 
 use super::block::Block;
-use super::head::Dated;
+use super::ebml::media_ticks;
+use super::head::{CueRule, Dated};
 use super::notes::WebmNotes;
 use super::segment::{Placed, Segment};
 use super::tracks::{TrackMedia, Tracks, USUAL_SCALE};
@@ -33,8 +34,7 @@ pub(super) struct Assembler {
     latest: Vec<Option<i64>>,
     cluster: u64,
     cluster_time: Option<i64>,
-    /// The Cluster of the latest cue.
-    cued: Option<u64>,
+    cue_rule: CueRule<u64>,
     segment: Option<Segment>,
     /// Blocks of other tracks just before the first key frame.
     early: VecDeque<Placed>,
@@ -60,7 +60,7 @@ impl Assembler {
             latest: Vec::new(),
             cluster: 0,
             cluster_time: None,
-            cued: None,
+            cue_rule: CueRule::default(),
             segment: None,
             early: VecDeque::new(),
             early_bytes: 0,
@@ -168,10 +168,10 @@ impl Assembler {
         let lead = tracks.lead == Some(index);
         let at = cluster_time + i64::from(block.time);
         let facts = match track.media {
-            TrackMedia::Video(codec) if lead => {
+            TrackMedia::Video(_) if lead => {
                 let by_flag = if block.key { RandomAccess::Key } else { RandomAccess::None };
-                let told = block.frame().filter(|_| !track.encoded).and_then(|frame| codec.facts(frame));
-                Some(told.unwrap_or(UnitFacts { random_access: by_flag, video_format: None }))
+                let flagged = UnitFacts { random_access: by_flag, video_format: None };
+                Some(track.facts(&block).unwrap_or(flagged))
             }
             TrackMedia::Audio(_) => Some(UnitFacts { random_access: RandomAccess::Key, video_format: None }),
             TrackMedia::Video(_) | TrackMedia::Data => None,
@@ -181,12 +181,7 @@ impl Assembler {
         let ticks = ticks.and_then(|ticks| i64::try_from(ticks).ok()).or(step.map(|before| at - before));
         let end = at.saturating_add(ticks.unwrap_or(0).clamp(0, i64::from(i16::MAX)));
         let is_key = facts.is_some_and(|facts| facts.random_access == RandomAccess::Key);
-        // Sound can begin anywhere: once a Cluster is enough.
-        let is_sound = matches!(track.media, TrackMedia::Audio(_));
-        let cue = lead && is_key && !(is_sound && self.cued == Some(self.cluster));
-        if cue {
-            self.cued = Some(self.cluster);
-        }
+        let cue = lead && is_key && self.cue_rule.takes(track.media, self.cluster);
         let placed = Placed { block, at, end, cluster: self.cluster, cluster_time, lead, cue };
         match facts {
             Some(facts) => self.unit(placed, facts, lead, cutter),
@@ -310,9 +305,7 @@ impl Assembler {
         }
     }
 
-    /// On the clock of 90 kHz, on which all media times are counted.
     fn pts(&self, ticks: i64) -> Pts33 {
-        let ticks = (i128::from(ticks) * i128::from(self.scale) * 9).div_euclid(100_000);
-        Pts33::new(u64::try_from(ticks.rem_euclid(1 << 33)).unwrap_or(0))
+        Pts33::new(u64::try_from(media_ticks(ticks, self.scale).rem_euclid(1 << 33)).unwrap_or(0))
     }
 }

@@ -105,6 +105,11 @@ pub(super) fn ticks(content: &[u8]) -> Option<i64> {
     unsigned(content).filter(|ticks| *ticks < MAX_TICKS).and_then(|ticks| i64::try_from(ticks).ok())
 }
 
+/// Ticks of so many nanoseconds in those of 90 kHz, on which all media times are counted.
+pub(super) fn media_ticks(ticks: i64, scale: u64) -> i128 {
+    (i128::from(ticks) * i128::from(scale) * 9).div_euclid(100_000)
+}
+
 /// The elements in a master's content, in order, with their whole bytes: as far as they can be read.
 pub(super) fn children(mut content: &[u8]) -> impl Iterator<Item = Child<'_>> {
     std::iter::from_fn(move || {

@@ -4,17 +4,22 @@ use webm_iterable::WebmWriter;
 use webm_iterable::matroska_spec::{Master, MatroskaSpec};
 
 use super::ebml::{UNKNOWN_SIZE, children, element, id, unsigned, wide_size};
-use super::tracks::encode;
+use super::tracks::{TrackMedia, encode};
 use crate::time::WallTime;
 
 /// 2001-01-01T00:00:00Z, from which `DateUTC` counts, in milliseconds of Unix time.
 const DATE_BEGIN: i64 = 978_307_200_000;
 pub(super) const SEEK: u32 = 0x4dbb;
 pub(super) const CUE_POINT: u32 = 0xbb;
+pub(super) const CUE_TIME: u32 = 0xb3;
+/// `CueClusterPosition` and `CueRelativePosition`.
+pub(super) const CUE_TRACK: u32 = 0xf7;
+pub(super) const CUE_CLUSTER: u32 = 0xf1;
+pub(super) const CUE_BLOCK: u32 = 0xf0;
 /// `CueTrackPositions`.
 pub(super) const CUE_PLACE: u32 = 0xb7;
-const SEEK_ID: u32 = 0x53ab;
-const SEEK_POSITION: u32 = 0x53ac;
+pub(super) const SEEK_ID: u32 = 0x53ab;
+pub(super) const SEEK_POSITION: u32 = 0x53ac;
 const TIMESTAMP_SCALE: u32 = 0x002a_d7b1;
 const DURATION: u32 = 0x4489;
 const DATE_UTC: u32 = 0x4461;
@@ -161,6 +166,26 @@ pub(super) struct Cue {
     /// Where its Cluster begins in the file, and the block in that Cluster's content.
     pub cluster_at: u64,
     pub block_at: u64,
+}
+
+/// Which key frames of the lead are places to begin: of sound, which can begin anywhere, one in each Cluster.
+#[derive(Debug)]
+pub(super) struct CueRule<Cluster> {
+    latest: Option<Cluster>,
+}
+
+impl<Cluster> Default for CueRule<Cluster> {
+    fn default() -> Self {
+        Self { latest: None }
+    }
+}
+
+impl<Cluster: Copy + PartialEq> CueRule<Cluster> {
+    /// Whether a key frame of the lead is one.
+    pub fn takes(&mut self, media: TrackMedia, cluster: Cluster) -> bool {
+        let before = self.latest.replace(cluster);
+        !matches!(media, TrackMedia::Audio(_)) || before != Some(cluster)
+    }
 }
 
 /// The element of cues, in a file whose times begin at `smallest` and whose Segment's content begins at `begin`.

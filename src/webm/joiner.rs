@@ -8,9 +8,9 @@ use bytes::Bytes;
 
 use super::block::Block;
 use super::ebml::{UNKNOWN_SIZE, id, wide_size};
-use super::head::{Change, Cue, Dated, Head, cues_element, timestamp};
+use super::head::{Change, Cue, CueRule, Dated, Head, cues_element, timestamp};
 use super::reader::{FileBlock, read};
-use super::tracks::{TrackMedia, Tracks, USUAL_SCALE};
+use super::tracks::{Tracks, USUAL_SCALE};
 use crate::time::{MediaSpan, WallTime};
 
 /// A Cluster is written once it has so much, or so many ticks.
@@ -68,8 +68,8 @@ pub(crate) struct WebmJoiner {
     files: u64,
     cluster: Option<OpenCluster>,
     cues: Vec<Cue>,
-    /// The Cluster of the latest cue of sound.
-    cued: Option<(u64, u64)>,
+    /// Clusters are told apart by their file and their place in it.
+    cue_rule: CueRule<(u64, u64)>,
     /// Where the next file's lead begins.
     next: i64,
     /// The latest time of each track, and the step before it.
@@ -117,7 +117,7 @@ impl WebmJoiner {
             files: 0,
             cluster: None,
             cues: Vec::new(),
-            cued: None,
+            cue_rule: CueRule::default(),
             next: 0,
             latest: Vec::new(),
             end: 0,
@@ -229,7 +229,9 @@ impl WebmJoiner {
             *latest = Some((at, step));
             self.end = self.end.max(at + step);
         }
-        let cue = tracks.lead == Some(*track) && block.key && self.is_cue(tracks, *track, of);
+        let cue = tracks.lead == Some(*track)
+            && block.key
+            && tracks.tracks.get(*track).is_some_and(|track| self.cue_rule.takes(track.media, of));
         let Some(open) = &mut self.cluster else { return Ok(()) };
         open.latest = at;
         if cue {
@@ -238,13 +240,6 @@ impl WebmJoiner {
         }
         append(block, at - open.time, &mut open.content);
         Ok(())
-    }
-
-    /// Sound can begin anywhere: once a Cluster is enough.
-    fn is_cue(&mut self, tracks: &Tracks, track: usize, of: (u64, u64)) -> bool {
-        let is_sound =
-            tracks.tracks.get(track).is_some_and(|track| matches!(track.media, TrackMedia::Audio(_)));
-        !is_sound || self.cued.replace(of) != Some(of)
     }
 
     /// Writes the open Cluster.

@@ -9,7 +9,7 @@ use webm_iterable::{WebmWriter, WriteOptions};
 use super::block::Block;
 use super::ebml::{Child, Header, Read, children};
 use super::walker::MAX_ELEMENT;
-use crate::media::{AudioFormat, VideoFormat, WebmAudio, WebmVideo};
+use crate::media::{AudioFormat, UnitFacts, VideoFormat, WebmAudio, WebmVideo};
 
 /// The usual length of a tick, in nanoseconds.
 pub(super) const USUAL_SCALE: u64 = 1_000_000;
@@ -41,6 +41,14 @@ pub(super) struct Track {
 }
 
 impl Track {
+    /// What the header of a block's picture tells, where it can be read.
+    pub fn facts(&self, block: &Block) -> Option<UnitFacts> {
+        match self.media {
+            TrackMedia::Video(codec) if !self.encoded => block.frame().and_then(|frame| codec.facts(frame)),
+            _ => None,
+        }
+    }
+
     /// How long a block takes, in ticks of so many nanoseconds, where it or the entry tells.
     pub fn length(&self, block: &Block, scale: u64) -> Option<u64> {
         let nanos = match self.media {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::head::{Dated, InfoFields};
+use super::head::{CueRule, Dated, InfoFields};
 use super::reader::{FileBlock, FileEnd, read};
 use super::segment::{Placed, Segment, whole};
 use super::tracks::TrackMedia;
@@ -44,7 +44,7 @@ pub fn trim(segment: &Bytes, after: MediaSpan) -> Option<WebmCut> {
     let mut out = VecDeque::new();
     let (mut kept, mut pictures_lost) = (0, 0);
     let mut lead_ended = false;
-    let mut cued = None;
+    let mut cue_rule = CueRule::default();
     read(segment, &mut |found| {
         let FileBlock { block, track, tracks, scale, at, cluster, cluster_time } = found;
         let Some(entry) = tracks.tracks.get(track) else { return };
@@ -59,11 +59,7 @@ pub fn trim(segment: &Bytes, after: MediaSpan) -> Option<WebmCut> {
             return;
         }
         kept += u64::from(lead);
-        let is_sound = matches!(entry.media, TrackMedia::Audio(_));
-        let cue = lead && block.key && !(is_sound && cued == Some(cluster));
-        if cue {
-            cued = Some(cluster);
-        }
+        let cue = lead && block.key && cue_rule.takes(entry.media, cluster);
         let length = entry.length(&block, scale).and_then(|ticks| i64::try_from(ticks).ok()).unwrap_or(0);
         let end = at.saturating_add(length).min(join);
         let segment = made.get_or_insert_with(|| Segment::open(scale, tracks.element(), at, dated, &mut out));

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::packets::MOST_BOUNDED;
 use crate::media::{
-    AacConfig, AudioCodec, AudioFormat, CodecIn, Configuration, NalFraming, ParameterSets, RandomAccess,
-    Timed, Track, TrackCodec, TrackError, UnitFacts, VideoCodec, opus_control_header,
+    AacConfig, AccessUnit, AudioCodec, AudioFormat, CodecIn, Configuration, NalFraming, ParameterSets,
+    RandomAccess, Timed, Track, TrackCodec, TrackError, UnitFacts, VideoCodec, opus_control_header,
 };
 use crate::ts::Pid;
 
@@ -108,36 +108,27 @@ impl MuxTrack {
     /// What a frame is; `None` for one that is none of its codec, or too long. Empty where it brings parameters alone.
     pub fn unit(&mut self, timed: &Timed) -> Option<Unit> {
         let body = timed.data.clone();
-        let (front, body, facts) = match &mut self.form {
+        let mut format = None;
+        let front = match &mut self.form {
             Form::Nal(codec, framing, sets) => {
-                let unit = sets.access_unit(*codec, *framing, &body)?;
-                return Some(Unit {
-                    front: unit.front,
-                    body: unit.body,
-                    facts: unit.facts,
-                    audio_changed: false,
-                });
+                let AccessUnit { front, body, facts } = sets.access_unit(*codec, *framing, &body)?;
+                return Some(Unit { front, body, facts, audio_changed: false });
             }
-            Form::RawAac(config) => (Bytes::from_owner(config.header(body.len())?), body, sound()),
-            Form::Opus => (opus_control_header(body.len()).into(), body, sound()),
-            Form::Whole(_) => (Bytes::new(), body, sound()),
+            Form::RawAac(config) => Bytes::from_owner(config.header(body.len())?),
+            Form::Opus => opus_control_header(body.len()).into(),
+            Form::Whole(codec) => {
+                // A frame without a header is none.
+                format = Some(codec.format(&body)?);
+                Bytes::new()
+            }
         };
-        let format = match &self.form {
-            Form::Whole(codec) => codec.format(&body),
-            _ => None,
-        };
-        // A frame without a header is none.
-        if matches!(self.form, Form::Whole(_)) && format.is_none() || front.len() + body.len() > MOST_BOUNDED
-        {
+        if front.len() + body.len() > MOST_BOUNDED {
             return None;
         }
         let before = std::mem::replace(&mut self.audio_format, format);
         let audio_changed = before.is_some_and(|before| Some(before) != format);
+        // Sound can begin anywhere.
+        let facts = UnitFacts { random_access: RandomAccess::Key, video_format: None };
         Some(Unit { front, body, facts, audio_changed })
     }
-}
-
-/// Sound can begin anywhere.
-fn sound() -> UnitFacts {
-    UnitFacts { random_access: RandomAccess::Key, video_format: None }
 }

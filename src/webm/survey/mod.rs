@@ -20,7 +20,10 @@ use fault::Faults;
 
 use super::block::Block;
 use super::ebml::{self, Header, Read, children};
-use super::head::{CUE_PLACE, CUE_POINT, InfoFields, SEEK, number_in};
+use super::head::{
+    CUE_BLOCK, CUE_CLUSTER, CUE_PLACE, CUE_POINT, CUE_TIME, CUE_TRACK, InfoFields, SEEK, SEEK_ID,
+    SEEK_POSITION, number_in,
+};
 use super::tracks::{Tracks, USUAL_SCALE, scale};
 use super::walker::{Found, Spot, Walker};
 use crate::time::{MediaSpan, MediaTime, WallTime};
@@ -175,8 +178,7 @@ impl State {
     }
 
     fn time(&self, ticks: i64) -> MediaTime {
-        let ticks = (i128::from(ticks) * i128::from(self.scale) * 9).div_euclid(100_000);
-        MediaTime::from_ticks(i64::try_from(ticks).unwrap_or(i64::MAX))
+        MediaTime::from_ticks(i64::try_from(ebml::media_ticks(ticks, self.scale)).unwrap_or(i64::MAX))
     }
 
     fn take(&mut self, spot: Spot, found: Found) {
@@ -277,8 +279,8 @@ impl State {
             return;
         };
         let length = track.length(&block, self.scale).map(|ticks| {
-            let end = (i128::from(ticks) * i128::from(self.scale) * 9).div_euclid(100_000);
-            MediaSpan::from_ticks(i64::try_from(end).unwrap_or(i64::MAX))
+            let ticks = i64::try_from(ticks).unwrap_or(i64::MAX);
+            MediaSpan::from_ticks(i64::try_from(ebml::media_ticks(ticks, self.scale)).unwrap_or(i64::MAX))
         });
         let (key, back) = survey.take(&block, track, at, length);
         if back > REORDERING {
@@ -300,16 +302,16 @@ impl State {
         for child in children(content) {
             match child.id {
                 SEEK => {
-                    let [id, position] = [0x53ab, 0x53ac].map(|id| number_in(child.content, id));
+                    let [id, position] = [SEEK_ID, SEEK_POSITION].map(|id| number_in(child.content, id));
                     if let Some((id, position)) = id.zip(position) {
                         self.sought.push((u32::try_from(id).unwrap_or(0), position, spot.at));
                     }
                 }
                 CUE_POINT => {
-                    let time = number_in(child.content, 0xb3).and_then(|time| i64::try_from(time).ok());
+                    let time = number_in(child.content, CUE_TIME).and_then(|time| i64::try_from(time).ok());
                     for place in children(child.content).filter(|place| place.id == CUE_PLACE) {
                         let [track, cluster, block] =
-                            [0xf7, 0xf1, 0xf0].map(|id| number_in(place.content, id));
+                            [CUE_TRACK, CUE_CLUSTER, CUE_BLOCK].map(|id| number_in(place.content, id));
                         if let Some(((track, cluster), time)) = track.zip(cluster).zip(time) {
                             self.cues.push((spot.at, (cluster, track, block.unwrap_or(u64::MAX)), time));
                         }

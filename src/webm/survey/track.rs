@@ -92,10 +92,7 @@ impl TrackSurvey {
         self.blocks += 1;
         self.frames += block.frames;
         self.bytes += block.element.len() as u64;
-        let facts = match track.media {
-            TrackMedia::Video(codec) if !track.encoded => block.frame().and_then(|frame| codec.facts(frame)),
-            _ => None,
-        };
+        let facts = track.facts(block);
         let key = match facts {
             Some(facts) => facts.random_access == RandomAccess::Key,
             None => block.key || self.is_audio,
