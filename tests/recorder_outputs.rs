@@ -8,7 +8,7 @@ use tapeline::ErrorKind;
 use tapeline::ids::{MediaKind, RecordingId, Sid, Uid};
 use tapeline::media::{Container, Frame, Track, TrackCodec};
 use tapeline::playlist::{Playlist, check, parse};
-use tapeline::recorder::{Options, Output, OutputSpec, Recorder};
+use tapeline::recorder::{Event, Options, Output, OutputSpec, Recorder};
 use tapeline::slicer::Notes;
 use tapeline::stitch::{StitchOptions, stitch};
 use tapeline::store::Store;
@@ -92,6 +92,29 @@ async fn seventeen_users_come_and_go() {
     }
     let stitched = stitch(&store, &Sid::new("s1").unwrap(), &StitchOptions::default()).await.unwrap();
     assert_eq!(stitched.outputs.len(), 34);
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_of_before_are_not_told_again() {
+    let store = Store::open("memory:").unwrap();
+    let recorder = start(&store).await;
+    let mut events = recorder.events();
+    for begin in [0, 20_000] {
+        let video = recorder.output(spec(7, MediaKind::Video, begin)).unwrap();
+        if begin == 0 {
+            video.write_frame(Frame { data: Bytes::new(), ..pictures().remove(0) }).await.unwrap();
+        }
+        write(&video, pictures()).await;
+        video.finish().await.unwrap();
+    }
+    let summary = recorder.stop().await.unwrap();
+    let Notes::Frames(notes) = summary.outputs[0].notes else { panic!("notes of frames") };
+    assert_eq!(notes.damaged_frames, 1);
+    let mut told = 0;
+    while let Ok(event) = events.try_recv() {
+        told += usize::from(matches!(event, Event::InputFaults { .. }));
+    }
+    assert_eq!(told, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,6 +101,8 @@ impl Output {
         let slicer = follow(&state.slicer)?;
         let (earlier, without_key_frame) = (Some(state.notes()), state.without_key_frame);
         *state = State { earlier, without_key_frame, ..State::new(slicer, live) };
+        // What was told before is not news.
+        state.told = state.notes().faults();
         Ok(())
     }
 
