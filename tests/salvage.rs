@@ -34,7 +34,7 @@ use tokio::time::Instant;
 
 const FOLDER: &str = "38f8e3cfdc474cd56fc1ceba380d7e1a.0badcafe";
 const GENERATION: u8 = 1;
-const RECORD: &str = ".tapeline/recordings/38f8e3cfdc474cd56fc1ceba380d7e1a/salvage-1-0badcafe.json";
+const RECORD: &str = ".tapeline/recordings/38f8e3cfdc474cd56fc1ceba380d7e1a/salvage-1-0.json";
 const PREFIX: &str = "2026/nov";
 
 /// A segment of 2 s of the fixture, as a recorder makes it.

@@ -1,5 +1,7 @@
 //! What recordings a store holds, for those who only look: nothing here writes or probes.
 
+use std::iter;
+
 use futures_util::StreamExt;
 
 use super::control::{ControlObject, SealName};
@@ -10,7 +12,7 @@ use super::seal::Seal;
 use super::status::Status;
 use crate::checksum::Sha256;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::Sid;
+use crate::ids::{Generation, Sid};
 use crate::store::Store;
 
 /// Control objects read at once.
@@ -96,10 +98,10 @@ impl Recordings {
     pub async fn status(&self, sid: &Sid) -> Result<Status> {
         let state = self.read(sid).await?;
         let seals = self.older_seals(&state).await?;
-        Ok(Status::new(&state, seals, self.salvages(sid).await?))
+        Ok(Status::new(&state, seals, self.salvages(sid, state.generation).await?))
     }
 
-    /// The same without what was salvaged, which takes a listing to know.
+    /// The same without what was salvaged, which takes a request or more for each generation to know.
     async fn committed(&self, sid: &Sid) -> Result<Status> {
         let state = self.read(sid).await?;
         let seals = self.older_seals(&state).await?;
@@ -120,27 +122,38 @@ impl Recordings {
         Ok(seals)
     }
 
-    /// The records of its salvages, in the order of their names; why, of those that cannot be read.
+    /// The records of its salvages up to a generation, in their order; why, of those that cannot be read.
     ///
     /// # Errors
-    /// Whatever listing or reading gives.
-    pub async fn salvages(&self, sid: &Sid) -> Result<Vec<Result<SalvageRecord, String>>> {
-        let listed = self.store.list_folder(self.register(sid).folder()).await?;
+    /// Whatever reading gives.
+    pub async fn salvages(&self, sid: &Sid, last: Generation) -> Result<Vec<Result<SalvageRecord, String>>> {
+        let register = self.register(sid);
         let mut records = Vec::new();
-        for object in listed.objects.iter().filter(|object| SalvageRecord::is_name_of(&object.key)) {
-            let key = &object.key;
-            let of_another = || format!("{key} in {} is that of another recording", self.store);
-            records.push(match self.store.get(key, SALVAGE_LIMIT).await {
-                Ok(text) => match SalvageRecord::decode(&text) {
-                    Ok(record) if record.sid == *sid => Ok(record),
-                    Ok(_) => Err(of_another()),
-                    Err(error) => Err(format!("{key} in {} cannot be read: {error}", self.store)),
-                },
-                Err(error) if error.kind() == ErrorKind::Malformed => Err(error.report()),
-                Err(error) => return Err(error),
-            });
+        for generation in iter::successors(Some(Generation::FIRST), |generation| generation.next()) {
+            if generation > last {
+                break;
+            }
+            for key in SalvageRecord::names(generation).map(|name| register.key(&name)) {
+                match self.salvage(sid, &key).await {
+                    Ok(record) => records.push(Ok(record)),
+                    Err(error) if error.kind() == ErrorKind::Malformed => records.push(Err(error.report())),
+                    Err(error) if error.kind() == ErrorKind::NotFound => break,
+                    Err(error) => return Err(error),
+                }
+            }
         }
         Ok(records)
+    }
+
+    async fn salvage(&self, sid: &Sid, key: &str) -> Result<SalvageRecord> {
+        let text = self.store.get(key, SALVAGE_LIMIT).await?;
+        let malformed =
+            |why: &str| Error::new(ErrorKind::Malformed, format!("{key} in {} {why}", self.store));
+        match SalvageRecord::decode(&text) {
+            Ok(record) if record.sid == *sid => Ok(record),
+            Ok(_) => Err(malformed("is that of another recording")),
+            Err(error) => Err(malformed("cannot be read").with_source(error)),
+        }
     }
 
     /// What is committed of all of them so far, in the order of their ids; each may have failed on its own.

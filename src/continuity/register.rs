@@ -71,11 +71,6 @@ impl Register {
         format!("{}/{name}", self.folder)
     }
 
-    /// The recording's folder.
-    pub(super) fn folder(&self) -> &str {
-        &self.folder
-    }
-
     /// The recording.
     pub fn sid(&self) -> &Sid {
         &self.sid

@@ -1,8 +1,9 @@
 //! The record of a salvage: what a dead worker had left in its spool, and what became of it.
 //!
-//! It lies beside the recording's seals, once for each folder of a spool, and is a pure function of what lay in the
-//! folder: who salvages it a second time writes the same bytes. All segments that lay there are in it, those too that
-//! had been committed; who reads it leaves out what a seal, the control object or a playlist has.
+//! It lies beside the recording's seals, one for each folder of a spool, numbered within their generation: so they are found
+//! without a listing. It is a pure function of what lay in the folder: who salvages it a second time writes the same
+//! bytes. All segments that lay there are in it, those too that had been committed; who reads it leaves out what a seal,
+//! the control object or a playlist has.
 //! `tests/golden/salvage.json` is the form.
 
 use bytes::Bytes;
@@ -17,8 +18,8 @@ use crate::naming::{NameKind, ObjectName, Prefix, key};
 use crate::spool::GapCause;
 use crate::time::{MediaTime, WallTime};
 
-/// Begins the names of these records in the recording's folder.
-const NAME: &str = "salvage-";
+/// Records of one generation: its worker has one folder, and that may be changed after its salvage, by hand.
+const MOST: u32 = 64;
 
 /// What a folder of a spool held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,21 +213,10 @@ impl SalvageRecord {
         RecordingId { sid: self.sid.clone(), cname: self.cname.clone() }
     }
 
-    /// Its name in the recording's folder of control objects.
-    pub fn name(&self) -> String {
-        format!("{NAME}{}-{}.json", self.generation, self.folder)
-    }
-
-    /// Another name, where that one is taken by other bytes: something has happened to the folder since it was salvaged.
-    pub fn name_by_hash(&self, sha256: Sha256) -> String {
-        let hash = sha256.to_string();
-        format!("{NAME}{}-{}-{}.json", self.generation, self.folder, hash.get(..8).unwrap_or(&hash))
-    }
-
-    /// Whether an object of the recording's folder is one, by its key.
-    pub fn is_name_of(key: &str) -> bool {
-        let name = key.rsplit('/').next().unwrap_or_default();
-        name.starts_with(NAME) && name.ends_with(".json")
+    /// The names that records of a generation may have in the recording's folder of control objects, in their order; a record
+    /// takes the first that no other has.
+    pub fn names(generation: Generation) -> impl Iterator<Item = String> {
+        (0..MOST).map(move |number| format!("salvage-{generation}-{number}.json"))
     }
 
     /// The document's text.

@@ -389,7 +389,7 @@ impl Salvager<'_> {
     async fn put_record(&self, record: &SalvageRecord) -> Result<()> {
         let register = self.destination.recordings.register(&self.owner.id.sid);
         let text = record.encode();
-        for name in [record.name(), record.name_by_hash(Sha256::of(&text))] {
+        for name in SalvageRecord::names(record.generation) {
             let key = register.key(&name);
             let store = &self.destination.store;
             let put = || store.put_new(&key, vec![text.clone()], ObjectKind::Control);
@@ -397,8 +397,10 @@ impl Salvager<'_> {
                 return Ok(());
             }
         }
-        let message =
-            format!("{} in {} is not the record of this salvage", record.name(), self.destination.store);
+        let message = format!(
+            "generation {} of {register} has no place for another record of a salvage",
+            record.generation
+        );
         Err(Error::new(ErrorKind::Conflict, message))
     }
 

@@ -9,6 +9,7 @@ use super::location::{folder, inside, is_elsewhere, relative};
 use super::multivariant::{self, Variant};
 use super::options::StitchOptions;
 use super::plan::Plan;
+use super::recorded::Recorded;
 use super::render::render;
 use super::report::OutputReport;
 use super::source::{SEGMENT_LIMIT, Source, Sources};
@@ -20,7 +21,7 @@ use super::{foreign, recorded, salvaged};
 use crate::checksum::Sha256;
 use crate::continuity::Recordings;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::Sid;
+use crate::ids::{Generation, Sid};
 use crate::media::Container;
 use crate::naming::{STITCHED, split_container};
 use crate::store::Store;
@@ -68,14 +69,15 @@ pub async fn stitch(store: &Store, sid: &Sid, options: &StitchOptions) -> Result
         },
         None => None,
     };
+    let last = known.as_ref().map_or(Generation::LAST, |known| known.last);
     let mut sources = match known {
-        Some((mut sources, unknown)) => {
-            if !unknown.is_empty() {
+        Some(Recorded { mut sources, unsealed, .. }) => {
+            if !unsealed.is_empty() {
                 let names = listing.folder(store, &sources.folder.clone()).await?.clone();
                 let outputs = dialect::outputs(&names);
                 let front = format!("{sid}_");
                 let wanted =
-                    |base: &str, generation| base.starts_with(&front) && unknown.contains(&generation);
+                    |base: &str, generation| base.starts_with(&front) && unsealed.contains(&generation);
                 foreign::add(store, &outputs, &mut sources, wanted).await?;
             }
             sources
@@ -90,7 +92,7 @@ pub async fn stitch(store: &Store, sid: &Sid, options: &StitchOptions) -> Result
         }
     };
     if let Some(recordings) = recordings.as_ref().filter(|_| !options.sealed_only) {
-        salvaged::add(recordings, sid, &mut sources).await?;
+        salvaged::add(recordings, sid, last, &mut sources).await?;
     }
     if !options.sealed_only {
         stored::check(store, &mut listing, &mut sources, options.missing).await?;

@@ -64,7 +64,17 @@ pub(super) async fn known(recordings: &Recordings, state: &ControlObject) -> Res
     Ok(known)
 }
 
-/// Reads them. The generations whose seal cannot be read are the second result: only their playlists tell of them.
+/// What a recording's documents tell.
+pub(super) struct Recorded {
+    /// Its turns.
+    pub sources: Sources,
+    /// Generations whose seal cannot be read: only their playlists tell of them.
+    pub unsealed: Vec<Generation>,
+    /// The generation that it has come to.
+    pub last: Generation,
+}
+
+/// Reads them.
 ///
 /// # Errors
 /// `NotFound` where there is no such recording; `Conflict` where it is of another channel; whatever reading gives.
@@ -73,7 +83,7 @@ pub(super) async fn read(
     recordings: &Recordings,
     sid: &Sid,
     options: &StitchOptions,
-) -> Result<(Sources, Vec<Generation>)> {
+) -> Result<Recorded> {
     let state = recordings.read(sid).await?;
     if let Some(cname) = options.cname.as_ref().filter(|cname| **cname != state.cname) {
         let message =
@@ -82,7 +92,7 @@ pub(super) async fn read(
     }
     let folder = state.prefix.as_str().to_owned();
     let mut sources = Sources { folder, ..Sources::default() };
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    let (mut known, mut unsealed) = (Vec::new(), Vec::new());
     for name in &state.seals {
         match recordings.seal(name).await {
             Ok(seal) => known.push(Known::sealed(seal)),
@@ -91,7 +101,7 @@ pub(super) async fn read(
                     && !options.sealed_only =>
             {
                 sources.notes.push(format!("{}; only its playlists tell of that generation", error.report()));
-                unknown.push(name.generation);
+                unsealed.push(name.generation);
             }
             Err(error) => return Err(error),
         }
@@ -120,7 +130,7 @@ pub(super) async fn read(
         sources.notes.extend(faults.iter().map(ToString::to_string));
         sources.outputs.entry(base_of(playlist)).or_default().turns.push(turn);
     }
-    Ok((sources, unknown))
+    Ok(Recorded { sources, unsealed, last: state.generation })
 }
 
 /// The name that an output's playlist has in the first generation, without the extension.

@@ -15,12 +15,17 @@ use crate::naming::encode_uri;
 /// A clock of that number is no other segment's.
 const NO_CLOCK: u32 = 0;
 
-/// Adds what was salvaged of a recording.
+/// Adds what was salvaged of a recording, up to a generation.
 ///
 /// # Errors
-/// Whatever listing and reading give. A record that cannot be read is noted.
-pub(super) async fn add(recordings: &Recordings, sid: &Sid, sources: &mut Sources) -> Result<()> {
-    for record in recordings.salvages(sid).await? {
+/// Whatever reading gives. A record that cannot be read is noted.
+pub(super) async fn add(
+    recordings: &Recordings,
+    sid: &Sid,
+    last: Generation,
+    sources: &mut Sources,
+) -> Result<()> {
+    for record in recordings.salvages(sid, last).await? {
         match record {
             Ok(record) => take(&record, sources),
             Err(why) => sources.notes.push(format!("{why}; what it tells of may be missing")),

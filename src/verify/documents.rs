@@ -7,7 +7,7 @@ use super::finding::Check;
 use crate::checksum::Crc64;
 use crate::continuity::{ControlObject, OutputState, Phase, Recordings};
 use crate::error::{ErrorKind, Result};
-use crate::ids::Sid;
+use crate::ids::{Generation, Sid};
 use crate::naming::{ObjectName, key};
 use crate::playlist::{Playlist, parse};
 use crate::stitch::{Known, ListFault, Standing};
@@ -57,7 +57,7 @@ impl Run<'_> {
                 self.list(recordings, sid, state, known, output).await?;
             }
         }
-        self.salvages(recordings, sid).await
+        self.salvages(recordings, sid, state.generation).await
     }
 
     /// Holds a playlist against what is committed.
@@ -134,8 +134,8 @@ impl Run<'_> {
     }
 
     /// What was salvaged is there.
-    async fn salvages(&mut self, recordings: &Recordings, sid: &Sid) -> Result<()> {
-        for record in recordings.salvages(sid).await? {
+    async fn salvages(&mut self, recordings: &Recordings, sid: &Sid, last: Generation) -> Result<()> {
+        for record in recordings.salvages(sid, last).await? {
             match record {
                 Ok(record) => {
                     let promised = record.segments.into_iter();

@@ -163,10 +163,11 @@ fn prove_output(
 
 /// The segments that records of salvages say are there, each as it is said.
 pub fn salvaged(objects: &Objects) -> Vec<SalvagedSegment> {
-    let records = objects.iter().filter(|(key, _)| SalvageRecord::is_name_of(key));
+    let records = objects.iter().filter(|(key, _)| key.contains("/salvage-"));
     let records = records.map(|(key, text)| {
         let record = SalvageRecord::decode(text).unwrap_or_else(|error| panic!("{key}: {error}"));
-        assert!(key.ends_with(&record.name()), "a second record of one folder: {key}");
+        let only = SalvageRecord::names(record.generation).next().expect("a first name");
+        assert!(key.ends_with(&only), "a second record of one folder: {key}");
         record
     });
     let segments: Vec<SalvagedSegment> = records.flat_map(|record| record.segments).collect();

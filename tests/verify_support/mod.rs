@@ -176,7 +176,8 @@ impl Bucket {
             lost: Vec::new(),
             unknown: serde_json::Map::default(),
         };
-        self.0.insert(format!(".tapeline/recordings/s1/{}", record.name()), record.encode());
+        self.0
+            .insert(format!(".tapeline/recordings/s1/salvage-{}-0.json", record.generation), record.encode());
         self.0.insert(key, body);
     }
 }
