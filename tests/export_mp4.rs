@@ -4,15 +4,12 @@
 mod export_support;
 mod support;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use bytes::Bytes;
-use export_support::{decoded, exported, part, recorded, two_turns};
-use shiguredo_mp4::TrackKind;
-use shiguredo_mp4::demux::{Input, Mp4FileDemuxer};
+use export_support::{decoded, exported, part, recorded, samples, two_turns};
 use support::{FIXTURES, fixture_bytes, play, tool, units};
 use tapeline::error::ErrorKind;
 use tapeline::export::{ExportFormat, ExportOptions, Front, GapTime, Mp4Error, Mp4File, Target, export};
@@ -39,33 +36,6 @@ async fn as_stream(store: &Store) -> Vec<u8> {
     let mut file = Vec::new();
     exported(store, ExportFormat::TransportStream, Target::Stream(&mut file)).await.unwrap();
     file
-}
-
-/// A sample as a reader finds it: when it is decoded and shown, in seconds, and its bytes.
-struct Found {
-    decoded: f64,
-    shown: f64,
-    key: bool,
-    data: Vec<u8>,
-}
-
-/// The samples of each track by its kind.
-fn samples(mp4: &[u8]) -> BTreeMap<&'static str, Vec<Found>> {
-    let mut demuxer = Mp4FileDemuxer::new();
-    while demuxer.required_input().is_some() {
-        demuxer.handle_input(Input { position: 0, data: mp4 });
-    }
-    let mut found: BTreeMap<&'static str, Vec<Found>> = BTreeMap::new();
-    while let Some(sample) = demuxer.next_sample().unwrap() {
-        let kind = if sample.track.kind == TrackKind::Video { "video" } else { "audio" };
-        let scale = f64::from(sample.track.timescale.get());
-        let at = usize::try_from(sample.data_offset).unwrap();
-        let decoded = sample.timestamp as f64 / scale;
-        let shown = decoded + sample.composition_time_offset.unwrap_or(0) as f64 / scale;
-        let data = mp4[at..at + sample.data_size].to_vec();
-        found.entry(kind).or_default().push(Found { decoded, shown, key: sample.keyframe, data });
-    }
-    found
 }
 
 /// What a sample of pictures holds.
@@ -236,7 +206,7 @@ async fn a_codec_without_a_place_is_refused_by_name_and_nothing_is_left() {
         assert_eq!(error.kind(), ErrorKind::Malformed);
         assert!(
             error.message().contains("PID 0x0100 is ")
-                && error.message().contains("H.264, H.265, AAC and Opus")
+                && error.message().contains("H.264, H.265, VP9, AV1, AAC and Opus")
         );
         assert_eq!(keys(&store).await, before);
     }

@@ -12,6 +12,7 @@ use tapeline::ts::{Framer, PACKET_LEN, Packet, Pid};
 use tapeline::webm::{WebmFaultKind, WebmLook, WebmSurvey, trim};
 
 use crate::memory;
+use crate::surveying::check_mp4;
 
 /// What the slicer may hold beside its input and what it gave out: 64 MiB, as the whole program may.
 const MAX_HELD: usize = 64 << 20;
@@ -112,6 +113,7 @@ pub fn check(stream: &[u8], setting: &Setting, chunks: &Chunks) {
 pub fn check_webm(stream: &[u8], setting: &Setting, chunks: &Chunks) {
     check_files(&check_chunks(stream, setting, chunks, Container::WebM));
     check_survey_and_cuts(&Bytes::copy_from_slice(stream));
+    check_mp4(stream);
 }
 
 /// Surveying does not depend on the chunks, and what is cut off anywhere is a file without damage.

@@ -77,7 +77,7 @@ pub fn check_segment(stream: &[u8]) {
 ///
 /// # Panics
 /// Where the file's boxes are not as long as they say, or much more comes out than went in.
-fn check_mp4(stream: &[u8]) {
+pub(crate) fn check_mp4(stream: &[u8]) {
     let part = |date| {
         let (bytes, gap) = (Bytes::copy_from_slice(stream), MediaSpan::ZERO);
         Part { key: String::new(), bytes, date, continues: false, length: MediaSpan::ZERO, gap }

@@ -16,7 +16,8 @@ use crate::store::{Store, StoreOptions, split_scheme};
 /// Write a whole recording as one file, or as fragmented MP4 for HLS
 ///
 /// Nothing is encoded: time stamps and counters run on over the joins. The name says what is made: FILE.ts takes every codec of a
-/// transport stream; FILE.mp4, and FOLDER/ for HLS, take H.264, H.265, AAC and Opus of one. FILE.webm takes recordings of WebM.
+/// transport stream; FILE.mp4, and FOLDER/ for HLS, take H.264, H.265, AAC and Opus of one, VP9, AV1 and
+/// Opus of WebM; FILE.webm takes all WebM.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]

@@ -40,7 +40,7 @@ pub enum ExportFormat {
     /// One MPEG transport stream, of any codec.
     #[default]
     TransportStream,
-    /// One MP4 file, whose index stands in front: H.264, H.265, AAC, Opus.
+    /// One MP4 file, whose index stands in front: H.264, H.265, VP9, AV1, AAC, Opus.
     Mp4,
     /// One WebM file with its cues: VP8, VP9, AV1, Opus, Vorbis.
     WebM,

@@ -55,6 +55,8 @@ pub fn opus_control_header(packet: usize) -> Vec<u8> {
     header
 }
 
+const OPUS_HEAD: [u8; 8] = *b"OpusHead";
+
 /// The identification header of an Opus stream (RFC 7845, section 5.1), which MP4 and WebM carry too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpusHead {
@@ -64,6 +66,10 @@ pub struct OpusHead {
     pub channels: u8,
     /// Samples at 48 kHz to leave out at the begin.
     pub pre_skip: u16,
+    /// Samples per second of what was encoded; for people.
+    pub input_sample_rate: u32,
+    /// By how much to make it louder, in 1/256 dB.
+    pub output_gain: i16,
     /// How channels are coded: 0 for one or two in one stream.
     pub mapping_family: u8,
 }
@@ -71,17 +77,22 @@ pub struct OpusHead {
 impl OpusHead {
     /// Reads the record; `None` for what is none.
     pub fn parse(record: &Bytes) -> Option<Self> {
-        let &[b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', version, channels, low, high] =
-            record.first_chunk()?
-        else {
-            return None;
-        };
-        let mapping_family = *record.get(18)?;
-        let legal = version >> 4 == 0 && channels > 0 && (mapping_family != 0 || channels <= 2);
+        let (magic, rest) = record.split_first_chunk()?;
+        let (&[version, channels], rest) = rest.split_first_chunk()?;
+        let (&pre_skip, rest) = rest.split_first_chunk()?;
+        let (&rate, rest) = rest.split_first_chunk()?;
+        let (&gain, rest) = rest.split_first_chunk()?;
+        let mapping_family = *rest.first()?;
+        let legal = *magic == OPUS_HEAD
+            && version >> 4 == 0
+            && channels > 0
+            && (mapping_family != 0 || channels <= 2);
         legal.then(|| Self {
             record: record.clone(),
             channels,
-            pre_skip: u16::from_le_bytes([low, high]),
+            pre_skip: u16::from_le_bytes(pre_skip),
+            input_sample_rate: u32::from_le_bytes(rate),
+            output_gain: i16::from_le_bytes(gain),
             mapping_family,
         })
     }
@@ -89,10 +100,17 @@ impl OpusHead {
     /// Two channels, with what the usual encoder puts in front.
     pub fn usual() -> Self {
         const PRE_SKIP: u16 = 312;
-        let [low, high] = PRE_SKIP.to_le_bytes();
-        // Version 1, two channels, 48 kHz, no gain, family 0.
-        let record = [&b"OpusHead"[..], &[1, 2, low, high, 0x80, 0xbb, 0, 0, 0, 0, 0]].concat();
-        Self { record: record.into(), channels: 2, pre_skip: PRE_SKIP, mapping_family: 0 }
+        const RATE: u32 = 48_000;
+        // Version 1, two channels; no gain, family 0.
+        let record = [&OPUS_HEAD[..], &[1, 2], &PRE_SKIP.to_le_bytes(), &RATE.to_le_bytes(), &[0, 0, 0]];
+        Self {
+            record: record.concat().into(),
+            channels: 2,
+            pre_skip: PRE_SKIP,
+            input_sample_rate: RATE,
+            output_gain: 0,
+            mapping_family: 0,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::ebml::{Header, Read, children, id, unsigned, vint};
+use super::lacing;
 
 const VOID: u8 = id::VOID as u8;
 
@@ -62,7 +63,7 @@ impl Block {
         let bytes = element.get(begin..end)?;
         let (track, len) = vint(bytes)?;
         let [high, low, flags] = *bytes.get(len..len + 3)?.as_array()?;
-        let laced = flags & 0x06 != 0;
+        let laced = flags & lacing::FLAGS != 0;
         let frames = if laced { u64::from(*bytes.get(len + 3)?) + 1 } else { 1 };
         Some(Self {
             element: element.clone(),
@@ -85,6 +86,13 @@ impl Block {
     /// The frame, where there is one alone.
     pub fn frame(&self) -> Option<&[u8]> {
         self.element.get(self.frame_at?..self.end)
+    }
+
+    /// All frames; none where their lengths do not fit the block.
+    pub fn laces(&self) -> Vec<&[u8]> {
+        let flags = self.element.get(self.time_at + 2).copied().unwrap_or(0);
+        let body = self.element.get(self.time_at + 3..self.end).unwrap_or_default();
+        lacing::frames(flags, body)
     }
 
     /// The element with another time: a copy of its begin, and the rest as it is.

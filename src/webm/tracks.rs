@@ -16,7 +16,7 @@ pub(super) const USUAL_SCALE: u64 = 1_000_000;
 
 /// What a track holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TrackMedia {
+pub(crate) enum TrackMedia {
     /// Pictures.
     Video(WebmVideo),
     /// Sound.
@@ -36,6 +36,8 @@ pub(super) struct Track {
     pub encoded: bool,
     /// How long a frame takes, in nanoseconds, where the entry tells.
     pub default_duration: Option<u64>,
+    /// How much earlier its frames are heard than its blocks' times say, in nanoseconds.
+    pub delay: u64,
     /// The shape of sound, where the entry tells.
     pub audio: Option<AudioFormat>,
 }
@@ -110,6 +112,23 @@ impl Tracks {
         &self.element
     }
 
+    /// The configuration record of a track's codec, where its entry has one.
+    pub fn record(&self, number: u64) -> Option<Bytes> {
+        let Some(MatroskaSpec::Tracks(Master::Full(entries))) = decode(&self.element, &empty_tracks()) else {
+            return None;
+        };
+        let entry = entries.into_iter().find_map(|entry| match entry {
+            MatroskaSpec::TrackEntry(Master::Full(fields)) => {
+                fields.contains(&MatroskaSpec::TrackNumber(number)).then_some(fields)
+            }
+            _ => None,
+        });
+        entry?.into_iter().find_map(|field| match field {
+            MatroskaSpec::CodecPrivate(record) => Some(record.into()),
+            _ => None,
+        })
+    }
+
     /// Whether a decoder of these tracks understands the frames of those: pictures may have another size, and what Vorbis says in
     /// its headers may not differ.
     pub(super) fn goes_on_with(&self, other: &Self) -> bool {
@@ -162,8 +181,14 @@ pub(super) fn scale(info: &Bytes) -> u64 {
 }
 
 fn track(fields: &[MatroskaSpec]) -> Result<Track, Refused> {
-    let mut track =
-        Track { number: 0, media: TrackMedia::Data, encoded: false, default_duration: None, audio: None };
+    let mut track = Track {
+        number: 0,
+        media: TrackMedia::Data,
+        encoded: false,
+        default_duration: None,
+        delay: 0,
+        audio: None,
+    };
     let (mut kind, mut codec) = (0, "");
     for field in fields {
         match field {
@@ -172,6 +197,7 @@ fn track(fields: &[MatroskaSpec]) -> Result<Track, Refused> {
             MatroskaSpec::CodecID(id) => codec = id.as_str(),
             MatroskaSpec::ContentEncodings(_) => track.encoded = true,
             MatroskaSpec::DefaultDuration(nanos) => track.default_duration = Some(*nanos),
+            MatroskaSpec::CodecDelay(nanos) => track.delay = *nanos,
             MatroskaSpec::Audio(Master::Full(fields)) => track.audio = audio_format(fields),
             _ => {}
         }

@@ -1,10 +1,13 @@
-//! Recordings of two turns, and what ffmpeg makes of an export.
+//! Recordings of two turns, the samples of an MP4, and what ffmpeg makes of an export.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use bytes::Bytes;
+use shiguredo_mp4::TrackKind;
+use shiguredo_mp4::demux::{Input, Mp4FileDemuxer};
 use tapeline::export::{ExportFormat, ExportOptions, Exported, Part, Target, export};
 use tapeline::ids::{RecordingId, Sid};
 use tapeline::media::Container;
@@ -51,6 +54,33 @@ pub async fn recorded(name: &str, apart: i64) -> Store {
         };
     }
     store
+}
+
+/// A sample as a reader finds it: when it is decoded and shown, in seconds, and its bytes.
+pub struct Found {
+    pub decoded: f64,
+    pub shown: f64,
+    pub key: bool,
+    pub data: Vec<u8>,
+}
+
+/// The samples of each track by its kind.
+pub fn samples(mp4: &[u8]) -> BTreeMap<&'static str, Vec<Found>> {
+    let mut demuxer = Mp4FileDemuxer::new();
+    while demuxer.required_input().is_some() {
+        demuxer.handle_input(Input { position: 0, data: mp4 });
+    }
+    let mut found: BTreeMap<&'static str, Vec<Found>> = BTreeMap::new();
+    while let Some(sample) = demuxer.next_sample().unwrap() {
+        let kind = if sample.track.kind == TrackKind::Video { "video" } else { "audio" };
+        let scale = f64::from(sample.track.timescale.get());
+        let at = usize::try_from(sample.data_offset).unwrap();
+        let decoded = sample.timestamp as f64 / scale;
+        let shown = decoded + sample.composition_time_offset.unwrap_or(0) as f64 / scale;
+        let data = mp4[at..at + sample.data_size].to_vec();
+        found.entry(kind).or_default().push(Found { decoded, shown, key: sample.keyframe, data });
+    }
+    found
 }
 
 /// What ffmpeg decodes of a kind of stream: a hash of each picture, or of each frame of sound.

@@ -1,4 +1,4 @@
-//! Sound: AAC without its ADTS headers, Opus without its control headers.
+//! Sound: AAC without its ADTS headers, Opus without the control headers of transport streams.
 
 use shiguredo_mp4::bitstream::opus::{ChannelCount, OpusSampleEntryConfig, build_opus_box};
 use shiguredo_mp4::boxes::{AudioSampleEntryFields, EsdsBox, Mp4aBox, SampleEntry};
@@ -7,14 +7,13 @@ use shiguredo_mp4::descriptors::{
 };
 use shiguredo_mp4::{FixedPointNumber, Uint};
 
-use super::sample::{Clock, Sample, scaled};
-use crate::media::{AdtsHeader, AudioCodec, OpusUnit, opus_channels, opus_samples};
-use crate::ts::PesPacket;
+use super::sample::{Sample, scaled};
+use crate::media::{AdtsHeader, AudioCodec, OpusHead, OpusUnit, opus_channels, opus_samples};
 
 /// Opus is always counted at 48 kHz.
 const OPUS_RATE: u32 = 48_000;
 
-/// Reads the PES packets of one audio stream.
+/// Reads one audio stream.
 #[derive(Debug)]
 pub struct Audio {
     codec: Codec,
@@ -33,7 +32,10 @@ pub struct Audio {
 enum Codec {
     /// With the configuration of the newest entry.
     Aac(Option<[u8; 2]>),
+    /// In units with control headers.
     Opus,
+    /// Bare, with what describes them.
+    OpusPackets(OpusHead),
 }
 
 /// A frame of sound.
@@ -54,7 +56,16 @@ impl Audio {
             AudioCodec::Opus => Codec::Opus,
             AudioCodec::MpegAudio | AudioCodec::Ac3 => return None,
         };
-        Some(Self { codec, timescale: 0, entries: Vec::new(), next: None, rest: Vec::new(), skipped: 0 })
+        Some(Self::new(codec))
+    }
+
+    /// For Opus whose packets come one by one.
+    pub fn of_packets(head: OpusHead) -> Self {
+        Self::new(Codec::OpusPackets(head))
+    }
+
+    fn new(codec: Codec) -> Self {
+        Self { codec, timescale: 0, entries: Vec::new(), next: None, rest: Vec::new(), skipped: 0 }
     }
 
     /// What describes the samples so far.
@@ -67,29 +78,31 @@ impl Audio {
         self.timescale
     }
 
-    /// Makes a sample of each frame that is whole with this PES packet.
+    /// Makes a sample of each frame that is whole with these bytes. `stamp`, in ticks of 90 kHz, is the time of the first frame
+    /// that begins in them.
     ///
     /// # Errors
     /// Why its parameters make no sample entry.
     pub fn take(
         &mut self,
-        pes: &PesPacket<'_>,
-        clock: &mut Clock,
+        mut stamp: Option<i64>,
+        data: &[u8],
+        part: u64,
         out: &mut Vec<Sample>,
     ) -> Result<(), String> {
-        let mut stamp = pes.header.pts.map(|pts| clock.ticks(pts));
         let mut bytes = std::mem::take(&mut self.rest);
-        // The stamp is that of the first frame that begins in this packet.
         let stamped = bytes.len();
-        bytes.extend_from_slice(pes.data);
+        bytes.extend_from_slice(data);
         let mut at = 0;
         while let Some(left) = bytes.get(at..).filter(|left| !left.is_empty()) {
             let Some(frame) = self.frame(left) else {
                 if self.may_be_a_begin(left) {
                     break;
                 }
-                at += 1;
-                self.skipped += 1;
+                let is_packet = matches!(self.codec, Codec::OpusPackets(_));
+                let skipped = if is_packet { left.len() } else { 1 };
+                at += skipped;
+                self.skipped += skipped as u64;
                 continue;
             };
             let entry = self.describe(left, &frame)?;
@@ -110,7 +123,7 @@ impl Audio {
                 self.next = Some(dts + length);
                 let length = u32::try_from(length).ok();
                 let data = frame.data.to_vec();
-                out.push(Sample { dts, shown_after: 0, length, key: true, entry, part: pes.part, data });
+                out.push(Sample { dts, shown_after: 0, length, key: true, entry, part, data });
             }
             at += frame.len;
         }
@@ -126,7 +139,7 @@ impl Audio {
     }
 
     fn frame<'a>(&self, bytes: &'a [u8]) -> Option<Frame<'a>> {
-        match self.codec {
+        match &self.codec {
             Codec::Aac(_) => {
                 let header = AdtsHeader::parse(bytes)?;
                 let data = bytes.get(header.len..header.frame_len)?;
@@ -142,6 +155,10 @@ impl Audio {
                     samples,
                 })
             }
+            Codec::OpusPackets(_) => {
+                let samples = opus_samples(bytes)?;
+                Some(Frame { len: bytes.len(), data: bytes, rate: OPUS_RATE, samples })
+            }
         }
     }
 
@@ -153,7 +170,7 @@ impl Audio {
                 None => bytes.len() < AdtsHeader::MIN_LEN && bytes.first() == Some(&0xff),
             },
             // An access unit never goes over two PES packets.
-            Codec::Opus => false,
+            Codec::Opus | Codec::OpusPackets(_) => false,
         }
     }
 
@@ -170,23 +187,34 @@ impl Audio {
                 }
             }
             Codec::Opus if self.entries.is_empty() => {
-                let trim = OpusUnit::parse(bytes).map_or(0, |unit| unit.start_trim);
-                let channel_count = match opus_channels(frame.data) {
-                    Some(1) => ChannelCount::Mono,
-                    _ => ChannelCount::Stereo,
-                };
                 let config = OpusSampleEntryConfig {
-                    channel_count,
-                    pre_skip: trim,
+                    channel_count: channels(opus_channels(frame.data)),
+                    pre_skip: OpusUnit::parse(bytes).map_or(0, |unit| unit.start_trim),
                     input_sample_rate: OPUS_RATE,
                     output_gain: 0,
                 };
                 self.entries.push(SampleEntry::Opus(build_opus_box(&config)));
             }
-            Codec::Opus => {}
+            Codec::OpusPackets(head) if self.entries.is_empty() => {
+                if head.mapping_family != 0 {
+                    return Err(format!("{} channels of Opus in several streams", head.channels));
+                }
+                let config = OpusSampleEntryConfig {
+                    channel_count: channels(Some(head.channels)),
+                    pre_skip: head.pre_skip,
+                    input_sample_rate: head.input_sample_rate,
+                    output_gain: head.output_gain,
+                };
+                self.entries.push(SampleEntry::Opus(build_opus_box(&config)));
+            }
+            Codec::Opus | Codec::OpusPackets(_) => {}
         }
         Ok(self.entries.len() - 1)
     }
+}
+
+fn channels(count: Option<u8>) -> ChannelCount {
+    if count == Some(1) { ChannelCount::Mono } else { ChannelCount::Stereo }
 }
 
 /// AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1): object type, rate, channels, and three zero flags.

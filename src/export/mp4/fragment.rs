@@ -15,7 +15,8 @@ use super::boxes::{TrackBox, file_time, header, movie};
 use super::error::Mp4Error;
 use super::sample::{Sample, scaled};
 use super::tables::Tables;
-use super::track::{Timed, Track, Tracks};
+use super::track::{Timed, Track};
+use super::tracks::Tracks;
 use crate::export::part::Part;
 use crate::time::{MediaSpan, WallTime};
 

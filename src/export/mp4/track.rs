@@ -1,20 +1,17 @@
-//! Tracks: joined parts in, samples with durations out.
+//! One track: samples in, samples with durations out.
 
 use std::collections::VecDeque;
 
 use shiguredo_mp4::boxes::SampleEntry;
 
 use super::audio::Audio;
-use super::error::Mp4Error;
-use super::sample::{Clock, Sample};
+use super::sample::Sample;
 use super::video::Video;
-use crate::export::part::Part;
-use crate::export::ts::{JoinError, TsJoiner};
+use super::webm_video::WebmPictures;
 use crate::time::TICKS_PER_SECOND;
-use crate::ts::{PesPacket, Pid, StreamKind, TsDemuxer};
 
-/// A picture's timescale: that of its stamps.
-const VIDEO_TIMESCALE: u32 = 90_000;
+/// A picture's timescale: that of the stamps.
+pub const VIDEO_TIMESCALE: u32 = 90_000;
 
 /// A sample, and how long it lasts.
 #[derive(Debug)]
@@ -26,8 +23,11 @@ pub struct Timed {
 /// One stream of the recording.
 #[derive(Debug)]
 pub struct Track {
-    pid: Pid,
-    reader: Reader,
+    /// Its PID, or its number.
+    pub id: u64,
+    /// The same for people.
+    pub name: String,
+    pub reader: Reader,
     /// Its duration is known once the next one comes.
     waiting: Option<Sample>,
     last_duration: u32,
@@ -35,33 +35,27 @@ pub struct Track {
     pub ready: VecDeque<Timed>,
 }
 
+/// Makes samples of what the stream holds.
 #[derive(Debug)]
-enum Reader {
+pub enum Reader {
     Video(Video),
+    WebmVideo(WebmPictures),
     Audio(Audio),
 }
 
-/// All streams of the recording that go into the file.
-#[derive(Debug, Default)]
-pub struct Tracks {
-    joiner: TsJoiner,
-    demuxer: TsDemuxer,
-    clock: Clock,
-    parts: u64,
-    pub all: Vec<Track>,
-    /// PIDs that have no place in MP4 and are no pictures or sound.
-    left_out: Vec<Pid>,
-}
-
 impl Track {
+    pub fn new(id: u64, name: String, reader: Reader) -> Self {
+        Self { id, name, reader, waiting: None, last_duration: 0, ready: VecDeque::new() }
+    }
+
     pub fn is_video(&self) -> bool {
-        matches!(self.reader, Reader::Video(_))
+        matches!(self.reader, Reader::Video(_) | Reader::WebmVideo(_))
     }
 
     /// Units of its times a second.
     pub fn timescale(&self) -> u32 {
         match &self.reader {
-            Reader::Video(_) => VIDEO_TIMESCALE,
+            Reader::Video(_) | Reader::WebmVideo(_) => VIDEO_TIMESCALE,
             Reader::Audio(audio) => audio.timescale().max(1),
         }
     }
@@ -69,6 +63,7 @@ impl Track {
     pub fn entries(&self) -> &[SampleEntry] {
         match &self.reader {
             Reader::Video(video) => video.entries(),
+            Reader::WebmVideo(video) => video.entries(),
             Reader::Audio(audio) => audio.entries(),
         }
     }
@@ -79,22 +74,16 @@ impl Track {
         i64::try_from(ticks).unwrap_or(i64::MAX)
     }
 
-    fn new(pes: &PesPacket<'_>) -> Option<Self> {
-        let reader = match pes.kind {
-            StreamKind::Video(codec) => Reader::Video(Video::of(codec?)?),
-            StreamKind::Audio(codec) => Reader::Audio(Audio::of(codec?)?),
-            StreamKind::Data | StreamKind::Sections => return None,
-        };
-        Some(Self { pid: pes.pid, reader, waiting: None, last_duration: 0, ready: VecDeque::new() })
-    }
-
-    fn take(&mut self, pes: &PesPacket<'_>, clock: &mut Clock) -> Result<(), Mp4Error> {
+    /// Lets a reader make samples, and gives those durations whose next one is there. The reader gets the latest sample too.
+    ///
+    /// # Errors
+    /// What the reader gave.
+    pub fn take(
+        &mut self,
+        read: impl FnOnce(&mut Reader, Option<&mut Sample>, &mut Vec<Sample>) -> Result<(), String>,
+    ) -> Result<(), String> {
         let mut samples = Vec::new();
-        let taken = match &mut self.reader {
-            Reader::Video(video) => video.take(pes, clock, self.waiting.as_mut(), &mut samples),
-            Reader::Audio(audio) => audio.take(pes, clock, &mut samples),
-        };
-        taken.map_err(|why| Mp4Error::Parameters { pid: self.pid, why })?;
+        read(&mut self.reader, self.waiting.as_mut(), &mut samples)?;
         for mut sample in samples {
             if let Some(before) = self.waiting.take() {
                 // Times that stand still or run back are faults of the source.
@@ -111,105 +100,27 @@ impl Track {
     }
 
     /// Nothing follows.
-    fn finish(&mut self) {
+    pub fn finish(&mut self) {
         let Some(sample) = self.waiting.take() else { return };
         let usual = if self.last_duration > 0 { self.last_duration } else { self.timescale() / 30 };
         let duration = sample.length.unwrap_or(usual);
         self.ready.push_back(Timed { sample, duration });
     }
-}
 
-impl Tracks {
-    /// Takes the next part: what is whole with it is ready.
-    ///
-    /// # Errors
-    /// Why it cannot be MP4.
-    pub fn part(&mut self, part: Part) -> Result<(), Mp4Error> {
-        let Self { joiner, demuxer, clock, parts, all, left_out } = self;
-        *parts += 1;
-        let mut failed = None;
-        let joined = joiner.part(part, |piece| {
-            demuxer.push(piece, *parts, &mut |pes| {
-                if failed.is_none() {
-                    failed = hand_on(&pes, all, left_out, clock).err();
-                }
-            });
-            failed.take().map_or(Ok(()), Err)
-        });
-        match joined {
-            Ok(_) => Ok(()),
-            Err(JoinError::NoStream) => Err(Mp4Error::NoStream),
-            Err(JoinError::Write(error)) => Err(error),
-        }
-    }
-
-    /// Makes the last samples ready. Gives what people should know.
-    ///
-    /// # Errors
-    /// As [`part`](Self::part); `Nothing` where there is no track.
-    pub fn finish(&mut self) -> Result<Vec<String>, Mp4Error> {
-        let Self { demuxer, clock, all, left_out, .. } = self;
-        let mut failed = None;
-        let dropped = std::mem::take(demuxer).finish(&mut |pes| {
-            if failed.is_none() {
-                failed = hand_on(&pes, all, left_out, clock).err();
+    /// What of it was left out, if anything.
+    pub fn left_out(&self) -> Option<String> {
+        let name = &self.name;
+        let undescribed = match &self.reader {
+            Reader::Video(video) => video.undescribed,
+            Reader::WebmVideo(video) => video.undescribed,
+            Reader::Audio(audio) => {
+                let skipped = audio.skipped;
+                return (skipped > 0)
+                    .then(|| format!("{name}: {skipped} bytes are no frames of sound, and are left out"));
             }
-        });
-        failed.map_or(Ok(()), Err)?;
-        all.iter_mut().for_each(Track::finish);
-        if all.iter().all(|track| track.entries().is_empty()) {
-            return Err(Mp4Error::Nothing);
-        }
-        let mut notes = Vec::new();
-        if dropped > 0 {
-            notes.push(format!("{dropped} PES packets could not be read, and are left out"));
-        }
-        for track in all.iter() {
-            let pid = track.pid;
-            match &track.reader {
-                Reader::Video(video) if video.undescribed > 0 => notes.push(format!(
-                    "PID {pid}: {} pictures before the first parameter sets are left out: nothing could decode them",
-                    video.undescribed
-                )),
-                Reader::Audio(audio) if audio.skipped > 0 => {
-                    notes.push(format!("PID {pid}: {} bytes are no frames of sound, and are left out", audio.skipped));
-                }
-                Reader::Video(_) | Reader::Audio(_) => {}
-            }
-        }
-        notes.extend(
-            left_out.iter().map(|pid| format!("PID {pid} is data that MP4 has no place for; it is left out")),
-        );
-        Ok(notes)
+        };
+        (undescribed > 0).then(|| {
+            format!("{name}: {undescribed} pictures before the first parameter sets are left out: nothing could decode them")
+        })
     }
-}
-
-/// Hands a PES packet to its track, which is made for the first.
-fn hand_on(
-    pes: &PesPacket<'_>,
-    all: &mut Vec<Track>,
-    left_out: &mut Vec<Pid>,
-    clock: &mut Clock,
-) -> Result<(), Mp4Error> {
-    if let Some(track) = all.iter_mut().find(|track| track.pid == pes.pid) {
-        return track.take(pes, clock);
-    }
-    let name = match pes.kind {
-        StreamKind::Data | StreamKind::Sections => {
-            if !left_out.contains(&pes.pid) {
-                left_out.push(pes.pid);
-            }
-            return Ok(());
-        }
-        StreamKind::Video(codec) => {
-            codec.map_or("video of another codec".to_owned(), |codec| codec.to_string())
-        }
-        StreamKind::Audio(codec) => {
-            codec.map_or("sound of another codec".to_owned(), |codec| codec.to_string())
-        }
-    };
-    let mut track = Track::new(pes).ok_or(Mp4Error::Codec { pid: pes.pid, name })?;
-    track.take(pes, clock)?;
-    all.push(track);
-    Ok(())
 }

@@ -1,0 +1,201 @@
+//! Pictures of WebM: VP9 and AV1, a frame a sample.
+
+use shiguredo_mp4::bitstream::av1::{Av1SampleEntryConfig, build_av01_box_from_config_obus};
+use shiguredo_mp4::bitstream::vp9::{
+    Vp9FrameHeader, Vp9FrameSize, Vp9SampleEntryConfig, build_vp09_box, parse_frame_header,
+};
+use shiguredo_mp4::boxes::SampleEntry;
+
+use super::sample::{Sample, scaled};
+use super::track::VIDEO_TIMESCALE;
+use crate::media::{WebmVideo, av1_record, av1_without_delimiter};
+use crate::webm::JoinedFrame;
+
+/// Where nothing tells how long a picture is shown.
+const USUAL_RATE: u64 = 30;
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+/// The four bytes of `av1C` in front of the open bitstream units.
+const RECORD_HEAD: usize = 4;
+
+/// Makes samples of the frames of one track.
+#[derive(Debug)]
+pub struct WebmPictures {
+    codec: Codec,
+    entries: Vec<SampleEntry>,
+    /// Pictures before the first that could be described.
+    pub undescribed: u64,
+}
+
+#[derive(Debug)]
+enum Codec {
+    Vp9,
+    /// With the record that describes what comes without one.
+    Av1(Option<Vec<u8>>),
+}
+
+impl WebmPictures {
+    /// For a codec that MP4 has a place for, of a track with that configuration record.
+    pub fn of(codec: WebmVideo, record: Option<Vec<u8>>) -> Option<Self> {
+        let codec = match codec {
+            WebmVideo::Vp9 => Codec::Vp9,
+            WebmVideo::Av1 => Codec::Av1(record),
+            WebmVideo::Vp8 => return None,
+        };
+        Some(Self { codec, entries: Vec::new(), undescribed: 0 })
+    }
+
+    /// What describes the samples so far.
+    pub fn entries(&self) -> &[SampleEntry] {
+        &self.entries
+    }
+
+    /// The sample of a frame at a time in ticks.
+    ///
+    /// # Errors
+    /// Why its headers make no sample entry.
+    pub(crate) fn take(
+        &mut self,
+        frame: &JoinedFrame<'_>,
+        dts: i64,
+        part: u64,
+    ) -> Result<Option<Sample>, String> {
+        if frame.key {
+            self.describe(frame.data, frame.usual_nanos)?;
+        }
+        let Some(entry) = self.entries.len().checked_sub(1) else {
+            self.undescribed += 1;
+            return Ok(None);
+        };
+        let data = match self.codec {
+            Codec::Vp9 => frame.data,
+            Codec::Av1(_) => av1_without_delimiter(frame.data),
+        };
+        let length = frame.usual_nanos.and_then(|nanos| i64::try_from(nanos / 1_000 * 9 / 100).ok());
+        let length = length.and_then(|ticks| u32::try_from(scaled(ticks, VIDEO_TIMESCALE)).ok());
+        Ok(Some(Sample { dts, shown_after: 0, length, key: frame.key, entry, part, data: data.to_vec() }))
+    }
+
+    /// A new entry, where a key frame's headers are others than before.
+    fn describe(&mut self, frame: &[u8], usual_nanos: Option<u64>) -> Result<(), String> {
+        let entry = match &self.codec {
+            Codec::Vp9 => vp9_entry(frame, usual_nanos)?,
+            Codec::Av1(known) => {
+                let record = av1_record(frame).or_else(|| known.clone());
+                let units = record.as_ref().and_then(|record| record.get(RECORD_HEAD..));
+                let units = units.ok_or("a key frame without a sequence header, and no record of one")?;
+                let config = Av1SampleEntryConfig { initial_presentation_delay_minus_one: None };
+                let built = build_av01_box_from_config_obus(units, &config);
+                SampleEntry::Av01(built.map_err(|error| error.to_string())?)
+            }
+        };
+        if self.entries.last() != Some(&entry) {
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+}
+
+fn vp9_entry(frame: &[u8], usual_nanos: Option<u64>) -> Result<SampleEntry, String> {
+    let header = parse_frame_header(frame).map_err(|error| error.to_string())?;
+    let Vp9FrameSize::Resolved { width, height } = header.frame_size else {
+        return Err("a key frame that does not tell its size".to_owned());
+    };
+    let side = |side: u32| u16::try_from(side).map_err(|_| format!("{width}x{height} is too large"));
+    let [colour_primaries, transfer_characteristics, matrix_coefficients] = colour(&header);
+    let config = Vp9SampleEntryConfig {
+        level: level(u64::from(width), u64::from(height), usual_nanos),
+        colour_primaries,
+        transfer_characteristics,
+        matrix_coefficients,
+        width: side(width)?,
+        height: side(height)?,
+    };
+    build_vp09_box(&header, &config).map(SampleEntry::Vp09).map_err(|error| error.to_string())
+}
+
+/// Primaries, transfer and matrix (ISO/IEC 23091-2) of a colour space (VP9 bitstream specification, 7.2.2).
+fn colour(header: &Vp9FrameHeader) -> [u8; 3] {
+    const UNSPECIFIED: u8 = 2;
+    match header.color_space {
+        1 | 3 => [6, 6, 6],
+        2 => [1, 1, 1],
+        4 => [7, 7, 7],
+        // Ten bits or twelve have a transfer of their own.
+        5 if header.bit_depth == 12 => [9, 15, 9],
+        5 => [9, 14, 9],
+        7 => [1, 13, 0],
+        _ => [UNSPECIFIED; 3],
+    }
+}
+
+/// The lowest level that takes pictures of that size at that rate (VP9 levels: samples of luma a second, and in a picture).
+fn level(width: u64, height: u64, usual_nanos: Option<u64>) -> u8 {
+    const LEVELS: [(u8, u64, u64); 14] = [
+        (10, 829_440, 36_864),
+        (11, 2_764_800, 73_728),
+        (20, 4_608_000, 122_880),
+        (21, 9_216_000, 245_760),
+        (30, 20_736_000, 552_960),
+        (31, 36_864_000, 983_040),
+        (40, 83_558_400, 2_228_224),
+        (41, 160_432_128, 2_228_224),
+        (50, 311_951_360, 8_912_896),
+        (51, 588_251_136, 8_912_896),
+        (52, 1_176_502_272, 8_912_896),
+        (60, 1_176_502_272, 35_651_584),
+        (61, 2_353_004_544, 35_651_584),
+        (62, 4_706_009_088, 35_651_584),
+    ];
+    let picture = width * height;
+    let second = match usual_nanos.filter(|nanos| *nanos > 0) {
+        Some(nanos) => picture.saturating_mul(NANOS_PER_SECOND) / nanos,
+        None => picture.saturating_mul(USUAL_RATE),
+    };
+    let fits = LEVELS.iter().find(|(_, most, largest)| second <= *most && picture <= *largest);
+    fits.map_or(62, |(level, ..)| *level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_size_is_another_entry_and_the_same_is_none() {
+        let mut pictures = WebmPictures::of(WebmVideo::Vp9, None).unwrap();
+        // Key frames of profile 0, whose sizes are 320x180 and 320x182; then one that refers to others.
+        let key = |last: u8| {
+            [0x82, 0x49, 0x83, 0x42, 0x00, 0x13, 0xf0, 0x0b, last, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        };
+        for frame in [key(0x30), key(0x30), key(0x50), key(0x50)] {
+            pictures.describe(&frame, None).unwrap();
+        }
+        let sizes: Vec<_> = pictures.entries().iter().filter_map(SampleEntry::video_resolution).collect();
+        assert_eq!(sizes, [(320, 180), (320, 182)]);
+        assert!(pictures.describe(&[0x86, 0, 0, 0], None).is_err(), "no size");
+        assert!(pictures.describe(&[], None).is_err());
+        assert!(WebmPictures::of(WebmVideo::Vp8, None).is_none());
+    }
+
+    #[test]
+    fn av1_is_described_by_its_record_where_frames_do_not() {
+        let without = [0x32, 0x02, 0x10, 0x00];
+        let record =
+            [0x81, 0x00, 0x0c, 0x00, 0x0a, 0x0b, 0, 0, 0, 0x04, 0x3c, 0xfe, 0xcc, 0xda, 0xf9, 0, 0x40];
+        let mut pictures = WebmPictures::of(WebmVideo::Av1, Some(record.to_vec())).unwrap();
+        pictures.describe(&without, None).unwrap();
+        pictures.describe(&[&record[RECORD_HEAD..], &without].concat(), None).unwrap();
+        let sizes: Vec<_> = pictures.entries().iter().filter_map(SampleEntry::video_resolution).collect();
+        assert_eq!(sizes, [(320, 180)], "the same by both");
+        let mut pictures = WebmPictures::of(WebmVideo::Av1, None).unwrap();
+        assert!(pictures.describe(&without, None).is_err());
+    }
+
+    #[test]
+    fn levels_follow_size_and_rate() {
+        assert_eq!(level(320, 180, Some(40_000_000)), 11);
+        assert_eq!(level(1280, 720, None), 31);
+        assert_eq!(level(1920, 1080, Some(16_666_667)), 41);
+        assert_eq!(level(1920, 1080, Some(0)), 40);
+        assert_eq!(level(65_536, 65_536, Some(1)), 62);
+    }
+}
