@@ -33,6 +33,7 @@ fn addition(playlist: &str, begin: i64, entries: u64, gaps: &[u64], published: u
             gap,
             cause: None,
             without_key: false,
+            compat: Vec::new(),
             unknown: serde_json::Map::new(),
         }
     };

@@ -49,6 +49,10 @@ fn what_cannot_be_read_back_is_refused_and_changes_nothing() {
         assert_eq!(renderer.append(&entry(uri)), Err(RenderError::Uri), "{uri:?}");
     }
     let mut long = entry("b.ts");
+    for tag in ["#EXT-X-AGORA-ROTATE:A\n#EXT-X-ENDLIST", "#EXTINF:1,", ""] {
+        let tagged = Entry { compat: vec![tag.to_owned()], ..entry("a.ts") };
+        assert_eq!(renderer.append(&tagged), Err(RenderError::Tag), "{tag:?}");
+    }
     for (millis, result) in [(30_500, Err(RenderError::OverTarget)), (u64::MAX, Err(RenderError::OverTarget))]
     {
         long.duration_millis = millis;

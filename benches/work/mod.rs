@@ -116,6 +116,7 @@ pub fn entries(from: usize, to: usize) -> Vec<Entry> {
         duration_millis: 6000,
         discontinuity: false,
         gap: false,
+        compat: Vec::new(),
     };
     (from..to).map(entry).collect()
 }

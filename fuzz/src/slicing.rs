@@ -349,6 +349,7 @@ pub(crate) fn check_playlist(setting: &Setting, output: &Output) {
             duration_millis: facts.duration_millis,
             discontinuity: opened.discontinuity,
             gap: false,
+            compat: Vec::new(),
         };
         renderer.append(&entry).unwrap_or_else(|error| panic!("{error}: {facts:?}"));
     }

@@ -61,6 +61,9 @@ pub struct Arguments {
     /// What of that user's: audio or video
     #[arg(long = "type", value_name = "TYPE", id = "media", requires = "uid")]
     media: Option<Media>,
+    /// Playlists say where streams begin and how large pictures are, in the tags of the hosted services that scripts read
+    #[arg(long)]
+    compat_tags: bool,
     /// Folders before every name in the store, joined by /
     #[arg(long, default_value = "", hide_default_value = true)]
     prefix: String,
@@ -153,6 +156,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         spool_limit: arguments.spool_limit,
         stop_patience: arguments.stop_timeout,
         respite: RESPITE,
+        compat_tags: arguments.compat_tags,
         clock: clock.clone(),
         ..Options::default()
     };

@@ -42,6 +42,9 @@ pub struct TailEntry {
     /// It does not begin with a key frame.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_key: bool,
+    /// Tags that other services' scripts read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compat: Vec<String>,
     /// Fields of a later program.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
@@ -63,6 +66,7 @@ impl TailEntry {
             duration_millis: self.millis,
             discontinuity: self.discontinuity,
             gap: self.gap,
+            compat: self.compat.clone(),
         }
     }
 }

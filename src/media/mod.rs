@@ -54,6 +54,6 @@ pub use nal::{NalRole, NalUnits};
 pub use opus::{OpusHead, OpusUnit, opus_channels, opus_control_header, opus_samples};
 pub use parameter_sets::{AccessUnit, NalFraming, ParameterSets};
 pub use split::{Patch, Split};
-pub use unit::{Cutter, Placement, Unfit, UnitStart, UnitTimes};
+pub use unit::{Cutter, Placement, Unfit, UnitKind, UnitStart, UnitTimes};
 pub use vorbis::VorbisHeaders;
 pub use webm_codec::{WebmAudio, WebmVideo};

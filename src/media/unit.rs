@@ -4,6 +4,20 @@
 use super::{RandomAccess, VideoFormat};
 use crate::time::{Pts33, WallTime};
 
+/// What a unit holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitKind {
+    /// Pictures.
+    Video,
+    /// Sound; changed where its sample rate or its channels are others than in the unit before.
+    Audio {
+        /// They are.
+        changed: bool,
+    },
+    /// Neither.
+    Data,
+}
+
 /// The begin of an access unit (of a PES packet, in MPEG-TS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnitStart {
@@ -17,8 +31,8 @@ pub struct UnitStart {
     pub random_access: RandomAccess,
     /// Picture size, where the unit tells.
     pub video_format: Option<VideoFormat>,
-    /// Sample rate or channels are others than in the unit before.
-    pub audio_changed: bool,
+    /// What it holds.
+    pub kind: UnitKind,
     /// The container announces a break in its clock here.
     pub discontinuity: bool,
     /// The container has announced another set of tracks: a segment must begin here.
@@ -56,7 +70,7 @@ impl UnitStart {
             dts: None,
             random_access: RandomAccess::None,
             video_format: None,
-            audio_changed: false,
+            kind: UnitKind::Data,
             discontinuity: false,
             tracks_changed: true,
             segment_bytes,

@@ -9,6 +9,7 @@
 //! them percent-decodes. Multivariant playlists are recognised and refused.
 
 mod check;
+mod compat;
 mod line;
 mod model;
 mod parse;
@@ -20,6 +21,7 @@ mod times;
 mod values;
 
 pub use check::{check, check_append};
+pub use compat::{CompatSegment, CompatTags};
 pub use model::{Entry, Header, Note, Playlist, PlaylistType, Segment};
 pub use parse::{MAX_LINE, ParseError, ParseErrorKind, parse};
 pub use render::{RenderError, Renderer};

@@ -4,6 +4,7 @@
 //! [`Segment`] are what reading finds, ours or foreign, so that most of it is optional. Durations are
 //! integer milliseconds, as three decimals of `EXTINF` carry them.
 
+use super::compat::is_compat;
 use crate::time::{MediaSpan, MediaTime, TICKS_PER_SECOND, WallTime};
 
 /// What is fixed when a playlist is opened and can never change (RFC 8216, 6.2.1).
@@ -43,6 +44,8 @@ pub struct Entry {
     pub discontinuity: bool,
     /// `EXT-X-GAP`
     pub gap: bool,
+    /// Tags that other services' scripts read ([`CompatTags`](super::CompatTags)), each a whole line.
+    pub compat: Vec<String>,
 }
 
 /// `EXT-X-PLAYLIST-TYPE`
@@ -118,6 +121,7 @@ impl Segment {
             duration_millis: self.duration_millis,
             discontinuity: self.discontinuity,
             gap: self.gap,
+            compat: self.other_tags.iter().filter(|tag| is_compat(tag)).cloned().collect(),
         })
     }
 }

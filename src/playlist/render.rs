@@ -12,6 +12,7 @@
 
 use std::fmt;
 
+use super::compat::is_compat;
 use super::model::{Entry, Header};
 
 /// Why an entry was refused. The text is as it was before.
@@ -22,6 +23,8 @@ pub enum RenderError {
     /// The URI is empty, starts with `#`, or holds white space or a control character: it would be
     /// read back as something else.
     Uri,
+    /// A tag is none of those that [`CompatTags`](super::CompatTags) makes, or more than a line.
+    Tag,
     /// The duration, rounded to seconds, exceeds `EXT-X-TARGETDURATION`.
     OverTarget,
 }
@@ -31,6 +34,7 @@ impl fmt::Display for RenderError {
         f.write_str(match self {
             Self::Ended => "the playlist has ended",
             Self::Uri => "the URI cannot stand on a playlist's line",
+            Self::Tag => "a tag is none that is written here",
             Self::OverTarget => "the segment is longer than the playlist's target duration",
         })
     }
@@ -63,7 +67,7 @@ impl Renderer {
 
     /// Adds a segment at the end.
     pub fn append(&mut self, entry: &Entry) -> Result<(), RenderError> {
-        let Entry { uri, start, clock, date, duration_millis, discontinuity, gap } = entry;
+        let Entry { uri, start, clock, date, duration_millis, discontinuity, gap, compat } = entry;
         if self.ended {
             return Err(RenderError::Ended);
         }
@@ -77,8 +81,15 @@ impl Renderer {
         if seconds + u64::from(millis >= 500) > u64::from(self.target_duration) {
             return Err(RenderError::OverTarget);
         }
+        if !compat.iter().all(|tag| is_compat(tag)) {
+            return Err(RenderError::Tag);
+        }
         if *discontinuity {
             self.text.push_str("#EXT-X-DISCONTINUITY\n");
+        }
+        for tag in compat {
+            self.text.push_str(tag);
+            self.text.push('\n');
         }
         self.text.push_str(&format!(
             "#EXT-X-PROGRAM-DATE-TIME:{date}\n#EXT-X-TAPELINE-MEDIA:START={},CLOCK={clock}\n",

@@ -57,6 +57,9 @@ pub struct Options {
     /// A recording that another worker claimed less than this ago is not taken over: of several who are told
     /// to at the same time, one is to have it. Zero for callers who know better.
     pub respite: Duration,
+    /// Playlists have the tags of the hosted services that tell where streams begin and how large pictures are
+    /// ([`CompatTags`](crate::playlist::CompatTags)): scripts for their recordings read them.
+    pub compat_tags: bool,
     /// The clock to go by.
     pub clock: SharedClock,
     /// Where random numbers come from.
@@ -77,6 +80,7 @@ impl Default for Options {
             on_full: OnFull::Drop,
             stop_patience: Duration::from_secs(60),
             respite: Duration::ZERO,
+            compat_tags: false,
             clock: SystemClock::shared(),
             chance: Arc::new(SystemChance),
         }

@@ -18,7 +18,8 @@ use crate::checksum::RunningCrc64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::Frame;
 use crate::naming::{NameKind, ObjectName};
-use crate::slicer::{Action, Notes, OpenedSegment, SealedSegment, SliceError, Slicer};
+use crate::playlist::{CompatSegment, CompatTags};
+use crate::slicer::{Action, CutReason, Notes, OpenedSegment, SealedSegment, SliceError, Slicer};
 use crate::spool::{Fact, GapCause, Opened, Sealed, SpoolFile};
 use crate::time::WallTime;
 use crate::upload::{Body, SealedFile};
@@ -60,6 +61,9 @@ struct State {
     without_key_frame: u64,
     /// The faults of the input that were told.
     told: Notes,
+    compat: CompatTags,
+    /// Nothing came for long behind the latest segment.
+    silent: bool,
 }
 
 #[derive(Debug)]
@@ -246,7 +250,26 @@ impl State {
             broken: false,
             without_key_frame: 0,
             told,
+            compat: CompatTags::default(),
+            silent: false,
         }
+    }
+
+    /// What stands before the segment's entry for other services' scripts, where that is wanted.
+    fn compat_tags(&mut self, facts: &SealedSegment, wanted: bool) -> Vec<String> {
+        let silent = self.silent;
+        self.silent = facts.reason == CutReason::Interruption;
+        if !wanted {
+            return Vec::new();
+        }
+        let SealedSegment { opened, holds, .. } = facts;
+        self.compat.before(&CompatSegment {
+            date: opened.date,
+            resumes: silent,
+            video: holds.video,
+            audio: holds.audio,
+            size: opened.video_format.map(|format| (format.width, format.height)),
+        })
     }
 
     /// All that was counted.
@@ -405,7 +428,8 @@ impl Shared {
                 Body::File { file, crc64, permit }
             }
         };
-        self.session.driver.sealed(self.index, SealedFile { name, facts, body })
+        let compat = state.compat_tags(&facts, self.session.options.compat_tags);
+        self.session.driver.sealed(self.index, SealedFile { name, facts, compat, body })
     }
 }
 

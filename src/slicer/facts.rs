@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::ids::SegmentSeq;
+use crate::media::VideoFormat;
 use crate::time::{MediaSpan, MediaTime, WallTime};
 
 /// Why a segment ended.
@@ -42,6 +43,17 @@ pub struct OpenedSegment {
     pub discontinuity: bool,
     /// It begins with a key frame.
     pub starts_with_key: bool,
+    /// The size of its first pictures, where one told it.
+    pub video_format: Option<VideoFormat>,
+}
+
+/// What is in a segment, as far as units with times tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Holds {
+    /// Pictures.
+    pub video: bool,
+    /// Sound.
+    pub audio: bool,
 }
 
 /// A segment that has all its bytes.
@@ -57,6 +69,8 @@ pub struct SealedSegment {
     pub reason: CutReason,
     /// Its size.
     pub bytes: u64,
+    /// What is in it.
+    pub holds: Holds,
 }
 
 impl SealedSegment {

@@ -20,7 +20,7 @@ use crate::time::WallTime;
 use crate::ts::{Splitter, SplitterOptions, TsMuxer};
 use crate::webm::{WebmMuxer, WebmSplitter};
 pub use extent::Extent;
-pub use facts::{CutReason, OpenedSegment, SealedSegment};
+pub use facts::{CutReason, Holds, OpenedSegment, SealedSegment};
 pub use notes::Notes;
 use plan::{Border, Plan};
 pub use rules::SlicingRules;

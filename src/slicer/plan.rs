@@ -8,11 +8,11 @@
 use std::collections::VecDeque;
 
 use super::extent::{LEAD_SILENCE, USUAL_FRAME, content_end};
-use super::facts::{CutReason, OpenedSegment, SealedSegment};
+use super::facts::{CutReason, Holds, OpenedSegment, SealedSegment};
 use super::rules::SlicingRules;
 use super::timeline::{Flow, Other, Timeline};
 use crate::ids::SegmentSeq;
-use crate::media::{Cutter, Placement, RandomAccess, UnitStart, VideoFormat};
+use crate::media::{Cutter, Placement, RandomAccess, UnitKind, UnitStart, VideoFormat};
 use crate::time::{MediaSpan, MediaTime, Pts33, WallTime};
 
 /// A lead that never says anything is not waited for longer than this.
@@ -44,6 +44,7 @@ struct Open {
     greatest: MediaTime,
     /// Latest presentation time of any other unit in it.
     others: Option<MediaTime>,
+    holds: Holds,
 }
 
 /// What is known while no segment is open yet.
@@ -168,7 +169,7 @@ impl Plan {
     }
 
     fn seal(&mut self, end: MediaTime, reason: CutReason) {
-        let Some(Open { facts, .. }) = self.segment.take() else { return };
+        let Some(Open { facts, holds, .. }) = self.segment.take() else { return };
         self.ended = Some(end);
         self.last_end = Some(self.timeline.date(end));
         self.borders.push_back(Border::Sealed(SealedSegment {
@@ -177,6 +178,7 @@ impl Plan {
             duration_millis: self.timeline.duration_millis(facts.start, end),
             reason,
             bytes: 0,
+            holds,
         }));
     }
 
@@ -192,9 +194,10 @@ impl Plan {
             clock: self.timeline.clock(),
             discontinuity: (discontinuity || pending) && self.next != SegmentSeq::default(),
             starts_with_key: key,
+            video_format: self.video_format,
         };
         self.next = self.next.next();
-        self.segment = Some(Open { facts, greatest: start, others: None });
+        self.segment = Some(Open { facts, greatest: start, others: None, holds: Holds::default() });
         self.reopening = false;
         self.borders.push_back(Border::Opened(facts));
     }
@@ -253,7 +256,7 @@ impl Plan {
         let (start, greatest) = (segment.facts.start, segment.greatest);
         let key = unit.random_access == RandomAccess::Key;
         let length = pts - start;
-        self.pending_parameters |= key && self.note_format(unit) || unit.audio_changed;
+        self.pending_parameters |= key && self.note_format(unit) || sound_changed(unit);
         if unit.tracks_changed {
             return self.cut_here(pts, follows, CutReason::Tracks, true, key);
         }
@@ -382,7 +385,7 @@ impl Plan {
             self.pending_discontinuity = true;
             return self.begin_at(time);
         }
-        self.pending_parameters |= unit.audio_changed;
+        self.pending_parameters |= sound_changed(unit);
         segment.others = Some(segment.others.map_or(time, |others| others.max(time)));
         let (start, lead_silence) = (segment.facts.start, time - segment.greatest);
         if lead_silence <= LEAD_SILENCE {
@@ -437,13 +440,26 @@ impl Plan {
     }
 }
 
+fn sound_changed(unit: &UnitStart) -> bool {
+    unit.kind == UnitKind::Audio { changed: true }
+}
+
 impl Cutter for Plan {
     fn at_unit(&mut self, unit: &UnitStart) -> Placement {
-        if !unit.lead {
-            return self.other(unit);
+        let placement = if unit.lead {
+            self.foreign_since = None;
+            self.lead(unit)
+        } else {
+            self.other(unit)
+        };
+        if let Some(Open { holds, .. }) = &mut self.segment {
+            match unit.kind {
+                UnitKind::Video => holds.video = true,
+                UnitKind::Audio { .. } => holds.audio = true,
+                UnitKind::Data => {}
+            }
         }
-        self.foreign_since = None;
-        self.lead(unit)
+        placement
     }
 
     fn date(&self) -> WallTime {

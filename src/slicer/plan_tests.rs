@@ -35,7 +35,7 @@ fn picture(millis: i64) -> UnitStart {
         dts: Some(stamp(millis)),
         random_access: RandomAccess::None,
         video_format: None,
-        audio_changed: false,
+        kind: UnitKind::Video,
         discontinuity: false,
         tracks_changed: false,
         segment_bytes: 0,
@@ -301,7 +301,10 @@ fn the_begin() {
         (
             "sound that changed before the begin",
             [
-                vec![Unit(sound(0)), Unit(UnitStart { audio_changed: true, ..sound(100) })],
+                vec![
+                    Unit(sound(0)),
+                    Unit(UnitStart { kind: UnitKind::Audio { changed: true }, ..sound(100) }),
+                ],
                 video(120..5_000, 1_000),
             ]
             .concat(),
@@ -314,7 +317,7 @@ fn the_begin() {
 
 #[test]
 fn parameters_and_tracks() {
-    let changed = |unit| UnitStart { audio_changed: true, ..unit };
+    let changed = |unit| UnitStart { kind: UnitKind::Audio { changed: true }, ..unit };
     let tracks = |unit| UnitStart { tracks_changed: true, ..unit };
     let sized = |times: Range<i64>, width| {
         units(times, 40, |at| if at % 2_000 == 0 { sized_key(at, width) } else { picture(at) })

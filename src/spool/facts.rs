@@ -89,8 +89,15 @@ pub struct Sealed {
 impl Opened {
     /// What is to be kept of a segment of that playlist.
     pub fn new(playlist: String, facts: &OpenedSegment) -> Self {
-        let OpenedSegment { seq: SegmentSeq(segment), start, date, clock, discontinuity, starts_with_key } =
-            *facts;
+        let OpenedSegment {
+            seq: SegmentSeq(segment),
+            start,
+            date,
+            clock,
+            discontinuity,
+            starts_with_key,
+            ..
+        } = *facts;
         Self { playlist, segment, start, clock, date, discontinuity, starts_with_key }
     }
 }

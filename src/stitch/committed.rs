@@ -150,7 +150,7 @@ impl Committed<'_> {
     }
 
     fn piece(&self, entry: &TailEntry, playlist: &ObjectName) -> Piece {
-        let Entry { uri, start, clock, date, duration_millis, discontinuity, gap } =
+        let Entry { uri, start, clock, date, duration_millis, discontinuity, gap, compat } =
             entry.entry(playlist, self.output.container);
         let name = entry.name(playlist, self.output.container);
         Piece {
@@ -164,7 +164,7 @@ impl Committed<'_> {
             discontinuity,
             gap: gap.then(|| GapReason::of(entry.cause)),
             origin: Origin::Tail,
-            tags: Vec::new(),
+            tags: compat,
         }
     }
 

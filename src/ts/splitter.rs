@@ -20,7 +20,7 @@ use super::segments::{Piece, Segments};
 use super::stream_type::StreamKind;
 use super::tables::{TableNews, Tables};
 use super::track::{Continuity, TrackKind};
-use crate::media::{Cutter, Placement, RandomAccess, Split, UnitFacts, UnitStart};
+use crate::media::{Cutter, Placement, RandomAccess, Split, UnitFacts, UnitKind, UnitStart};
 use crate::time::Pts33;
 
 /// Bytes kept of a stream whose map has not come yet.
@@ -240,16 +240,16 @@ impl Splitter {
                     };
                     // Nothing decided: the packet is held.
                     let Some(decided) = decided else { return };
-                    self.decide(pid, lead, &decided, false, cutter);
+                    self.decide(pid, lead, &decided, UnitKind::Video, cutter);
                 }
                 TrackKind::Pes(StreamKind::Audio(codec)) => {
                     let decided = Decided { facts: KEY_UNIT, ..by_indicator(packet) };
                     let changed = track.audio_changed(codec, &decided, packet);
-                    self.decide(pid, lead, &decided, changed, cutter);
+                    self.decide(pid, lead, &decided, UnitKind::Audio { changed }, cutter);
                 }
                 TrackKind::Pes(StreamKind::Data) if lead => {
                     let decided = Decided { facts: KEY_UNIT, ..by_indicator(packet) };
-                    self.decide(pid, lead, &decided, false, cutter);
+                    self.decide(pid, lead, &decided, UnitKind::Data, cutter);
                 }
                 _ => {}
             }
@@ -293,7 +293,7 @@ impl Splitter {
         let held = self.candidate.as_mut().map(Candidate::release).unwrap_or_default();
         let Some((first, rest)) = held.split_first() else { return };
         if let Some(piece) = Piece::at(first, 0) {
-            self.decide(piece.packet.pid(), true, decided, false, cutter);
+            self.decide(piece.packet.pid(), true, decided, UnitKind::Video, cutter);
             self.place(piece, false);
         }
         for packet in rest {
@@ -303,14 +303,7 @@ impl Splitter {
 
     // Cuts.
 
-    fn decide(
-        &mut self,
-        pid: Pid,
-        lead: bool,
-        decided: &Decided,
-        audio_changed: bool,
-        cutter: &mut impl Cutter,
-    ) {
+    fn decide(&mut self, pid: Pid, lead: bool, decided: &Decided, kind: UnitKind, cutter: &mut impl Cutter) {
         let header = decided.header;
         let mut pts = header.and_then(|header| header.pts);
         let mut dts = header.and_then(|header| header.dts).or(pts);
@@ -325,7 +318,7 @@ impl Splitter {
             dts,
             random_access: decided.facts.random_access,
             video_format: decided.facts.video_format,
-            audio_changed,
+            kind,
             discontinuity: decided.discontinuity,
             tracks_changed: self.segments.must_cut(),
             segment_bytes: self.segments.len(),

@@ -35,6 +35,8 @@ pub struct SealedFile {
     pub name: ObjectName,
     /// What is known of it.
     pub facts: SealedSegment,
+    /// Tags that other services' scripts read, for its entry.
+    pub compat: Vec<String>,
     /// What there is of it.
     pub body: Body,
 }

@@ -19,6 +19,7 @@ pub(super) struct Waiting {
     /// The name it has in the store, or is to have.
     pub name: ObjectName,
     pub facts: SealedSegment,
+    compat: Vec<String>,
     /// When it was complete, on the recording's clock.
     pub since: Duration,
     pub file: Arc<SpoolFile>,
@@ -35,13 +36,13 @@ pub(super) struct Waiting {
 
 impl Waiting {
     pub fn new(sealed: SealedFile, since: Duration) -> Self {
-        let SealedFile { name, facts, body } = sealed;
+        let SealedFile { name, facts, compat, body } = sealed;
         let (file, crc64, permit, gap) = match body {
             Body::File { file, crc64, permit } => (file, crc64, permit, None),
             Body::Gap { file, cause } => (file, Crc64::default(), None, Some(cause)),
         };
         let spooled = gap.is_none();
-        Self { name, facts, since, file, gap, crc64, stored: false, spooled, permit, upload: None }
+        Self { name, facts, compat, since, file, gap, crc64, stored: false, spooled, permit, upload: None }
     }
 
     /// Its upload has begun.
@@ -93,6 +94,7 @@ impl Waiting {
             gap: self.gap.is_some(),
             cause: self.gap,
             without_key: !opened.starts_with_key,
+            compat: self.compat.clone(),
             unknown: Map::new(),
         })
     }

@@ -15,7 +15,7 @@ use super::head::{CueRule, Dated};
 use super::notes::WebmNotes;
 use super::segment::{Placed, Segment};
 use super::tracks::{TrackMedia, Tracks, USUAL_SCALE};
-use crate::media::{Cutter, Placement, RandomAccess, Split, UnitFacts, UnitStart, VideoFormat};
+use crate::media::{Cutter, Placement, RandomAccess, Split, UnitFacts, UnitKind, UnitStart, VideoFormat};
 use crate::time::Pts33;
 
 /// Bytes that may wait for the first block of a new file's lead track.
@@ -171,26 +171,37 @@ impl Assembler {
             TrackMedia::Video(_) if lead => {
                 let by_flag = if block.key { RandomAccess::Key } else { RandomAccess::None };
                 let flagged = UnitFacts { random_access: by_flag, video_format: None };
-                Some(track.facts(&block).unwrap_or(flagged))
+                Some((UnitKind::Video, track.facts(&block).unwrap_or(flagged)))
             }
-            TrackMedia::Audio(_) => Some(UnitFacts { random_access: RandomAccess::Key, video_format: None }),
+            TrackMedia::Audio(_) => {
+                // Tracks say what sound is, and others are a change of tracks.
+                let facts = UnitFacts { random_access: RandomAccess::Key, video_format: None };
+                Some((UnitKind::Audio { changed: false }, facts))
+            }
             TrackMedia::Video(_) | TrackMedia::Data => None,
         };
         let ticks = track.length(&block, self.scale);
         let step = self.latest.get_mut(index).and_then(|latest| latest.replace(at));
         let ticks = ticks.and_then(|ticks| i64::try_from(ticks).ok()).or(step.map(|before| at - before));
         let end = at.saturating_add(ticks.unwrap_or(0).clamp(0, i64::from(i16::MAX)));
-        let is_key = facts.is_some_and(|facts| facts.random_access == RandomAccess::Key);
+        let is_key = facts.is_some_and(|(_, facts)| facts.random_access == RandomAccess::Key);
         let cue = lead && is_key && self.cue_rule.takes(track.media, self.cluster);
         let placed = Placed { block, at, end, cluster: self.cluster, cluster_time, lead, cue };
         match facts {
-            Some(facts) => self.unit(placed, facts, lead, cutter),
+            Some((kind, facts)) => self.unit(placed, kind, facts, lead, cutter),
             None => self.place(placed, cutter),
         }
     }
 
     /// Asks where a block goes, and puts it there.
-    fn unit(&mut self, placed: Placed, facts: UnitFacts, lead: bool, cutter: &mut impl Cutter) {
+    fn unit(
+        &mut self,
+        placed: Placed,
+        kind: UnitKind,
+        facts: UnitFacts,
+        lead: bool,
+        cutter: &mut impl Cutter,
+    ) {
         let at = self.pts(placed.at);
         let unit = UnitStart {
             lead,
@@ -198,7 +209,7 @@ impl Assembler {
             dts: Some(at),
             random_access: facts.random_access,
             video_format: facts.video_format,
-            audio_changed: false,
+            kind,
             discontinuity: lead && std::mem::take(&mut self.restarted),
             tracks_changed: self.tracks_changed && self.ahead.is_some(),
             segment_bytes: self.segment.as_ref().map_or(0, Segment::len),

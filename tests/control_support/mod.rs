@@ -60,6 +60,7 @@ pub fn entry(number: u32) -> TailEntry {
         gap: false,
         cause: None,
         without_key: false,
+        compat: Vec::new(),
         unknown: Map::new(),
     }
 }

@@ -20,6 +20,7 @@ pub fn entry(uri: &str) -> Entry {
         duration_millis: 15_019,
         discontinuity: false,
         gap: false,
+        compat: Vec::new(),
     }
 }
 
@@ -46,16 +47,19 @@ pub fn any_entries() -> impl Strategy<Value = Vec<Entry>> {
         0..=253_402_300_799_999i64,
         0..30_500u64,
         any::<(bool, bool)>(),
+        prop::collection::vec("#EXT-X-AGORA-(ROTATE|TRACK-EVENT):[A-Z0-9=,]{0,20}", 0..3),
     );
-    let entry = entry.prop_map(|(uri, ticks, clock, date, duration_millis, (discontinuity, gap))| Entry {
-        uri,
-        start: MediaTime::from_ticks(ticks),
-        clock,
-        date: WallTime::from_millis(date),
-        duration_millis,
-        discontinuity,
-        gap,
-    });
+    let entry =
+        entry.prop_map(|(uri, ticks, clock, date, duration_millis, (discontinuity, gap), compat)| Entry {
+            uri,
+            start: MediaTime::from_ticks(ticks),
+            clock,
+            date: WallTime::from_millis(date),
+            duration_millis,
+            discontinuity,
+            gap,
+            compat,
+        });
     prop::collection::vec(entry, 0..20)
 }
 
@@ -75,7 +79,16 @@ pub fn legal_entries() -> impl Strategy<Value = Vec<Entry>> {
                 }
                 let end = start + MediaSpan::from_ticks(ticks);
                 let (date, duration_millis) = (times.date(start), times.duration_millis(start, end));
-                entries.push(Entry { uri, start, clock, date, duration_millis, discontinuity, gap });
+                entries.push(Entry {
+                    uri,
+                    start,
+                    clock,
+                    date,
+                    duration_millis,
+                    discontinuity,
+                    gap,
+                    compat: Vec::new(),
+                });
                 start = end;
             }
             entries

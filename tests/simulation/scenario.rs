@@ -136,6 +136,7 @@ impl Setting {
             on_full: self.on_full,
             stop_patience: self.stop_patience,
             respite: self.respite,
+            compat_tags: true,
             clock,
             chance,
         }

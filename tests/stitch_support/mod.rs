@@ -142,6 +142,7 @@ pub async fn make(counting: &Arc<Counting>, segments: i64) -> Store {
                 gap: false,
                 cause: None,
                 without_key: false,
+                compat: Vec::new(),
                 unknown: Map::new(),
             };
             let segment = entry.name(&name, Container::MpegTs).to_string();

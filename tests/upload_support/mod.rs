@@ -23,7 +23,7 @@ use tapeline::media::Container;
 use tapeline::naming::{NameKind, ObjectName, Prefix};
 use tapeline::playlist::Header;
 use tapeline::recorder::{Options, Recorder, Spool};
-use tapeline::slicer::{CutReason, OpenedSegment, SealedSegment};
+use tapeline::slicer::{CutReason, Holds, OpenedSegment, SealedSegment};
 use tapeline::spool::{Opened, Sealed, SpoolBase, SpoolFile, SpoolFolder};
 use tapeline::store::Store;
 use tapeline::time::{MediaSpan, MediaTime, WallTime};
@@ -258,6 +258,7 @@ fn sealed(
         clock: 1,
         discontinuity: false,
         starts_with_key: true,
+        video_format: None,
     };
     let known = Opened::new(playlist.to_string(), &opened);
     let file = SpoolFile::create(spool, &name.to_string(), Some(known), clock.clone()).unwrap();
@@ -268,11 +269,17 @@ fn sealed(
         duration_millis: recording.segment * 1000,
         reason: CutReason::Target,
         bytes: recording.segment_bytes(),
+        holds: Holds::default(),
     };
     // A checksum that reads as long as a real one.
     let crc64 = Crc64::of(&place.to_le_bytes());
     file.seal(Sealed::new(&facts, crc64));
-    SealedFile { name, facts, body: Body::File { file: Arc::new(file), crc64, permit: None } }
+    SealedFile {
+        name,
+        facts,
+        compat: Vec::new(),
+        body: Body::File { file: Arc::new(file), crc64, permit: None },
+    }
 }
 
 /// What was committed when, and is not listed yet.

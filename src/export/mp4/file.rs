@@ -22,6 +22,8 @@ use crate::time::{MediaSpan, WallTime};
 const CHUNK: MediaSpan = MediaSpan::from_millis(500);
 /// Room for what does not grow with the length.
 const FIXED_ROOM: u64 = 16 * 1024;
+/// No track has more samples: the shortest frames of Opus are of 2.5 ms.
+const MOST_PER_SECOND: u128 = 1000;
 /// `mdat` with a size of 64 bits.
 const MEDIA_HEADER: u64 = 16;
 /// The head of any other box.
@@ -138,7 +140,9 @@ impl Mp4File {
                     * u128::from(track.timescale())
                     / 90_000;
                 let all = track.ready.len() as u128 * expected / u128::from(length.max(1));
-                u64::try_from(all).unwrap_or(u64::MAX).max(track.ready.len() as u64)
+                // Frames that share a time say nothing of how many will come.
+                let most = expected * MOST_PER_SECOND / u128::from(track.timescale());
+                u64::try_from(all.min(most)).unwrap_or(u64::MAX).max(track.ready.len() as u64)
             })
             .sum();
         // No recording has so many: a wrong date must not cost a disk.

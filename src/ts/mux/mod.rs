@@ -14,7 +14,8 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 
 use crate::media::{
-    Container, Cutter, Frame, FrameNotes, Interleaver, Placement, Split, Timed, Track, TrackError, UnitStart,
+    Container, Cutter, Frame, FrameNotes, Interleaver, Placement, Split, Timed, Track, TrackError, UnitKind,
+    UnitStart,
 };
 use crate::time::{MediaSpan, MediaTime, Pts33};
 use packets::{Clock, PesPacket};
@@ -126,7 +127,11 @@ impl TsMuxer {
             dts: Some(Pts33::from(timed.dts)),
             random_access: unit.facts.random_access,
             video_format: unit.facts.video_format,
-            audio_changed: unit.audio_changed,
+            kind: if track.is_video {
+                UnitKind::Video
+            } else {
+                UnitKind::Audio { changed: unit.audio_changed }
+            },
             discontinuity: lead && timed.restarts,
             tracks_changed: false,
             segment_bytes: self.segment.unwrap_or(0),
