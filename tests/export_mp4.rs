@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bytes::Bytes;
-use export_support::{decoded, exported, part, recorded, samples, two_turns};
+use export_support::{codec_strings, decoded, exported, part, recorded, samples, two_turns};
 use support::{FIXTURES, fixture_bytes, play, tool, units};
 use tapeline::error::ErrorKind;
 use tapeline::export::{ExportFormat, ExportOptions, Front, GapTime, Mp4Error, Mp4File, Target, export};
@@ -17,7 +17,7 @@ use tapeline::ids::Sid;
 use tapeline::media::{AdtsHeader, NalUnits, OpusUnit};
 use tapeline::store::Store;
 use tapeline::time::MediaSpan;
-use tapeline::ts::{SegmentMap, StreamKind};
+use tapeline::ts::{SegmentMap, StreamKind, TsSurvey};
 
 /// Streams of these have no place in MP4.
 const NO_PLACE: [&str; 2] = ["audio_ac3", "audio_mp3"];
@@ -161,6 +161,18 @@ async fn it_begins_with_its_index_and_every_box_is_as_long_as_it_says() {
     // Every 2 s, 6.5 s of the first turn and 24 s of the second.
     assert_eq!(keys.len(), 4 + 12, "{keys:?}");
     assert!(of_mp4["audio"].iter().all(|frame| frame.key));
+}
+
+#[tokio::test]
+async fn players_are_told_of_the_codecs_by_what_the_entries_say() {
+    for name in ["h264_aac", "h265_aac", "audio_aac", "screen_share"] {
+        let survey = TsSurvey::of(&Bytes::from(fixture_bytes(name)));
+        let video = survey.streams.iter().filter_map(|stream| stream.video_format?.codec_string());
+        let audio = survey.streams.iter().filter_map(|stream| Some(stream.audio_format?.codec_string()));
+        let ours: Vec<String> = video.chain(audio).collect();
+        assert!(!ours.is_empty());
+        assert_eq!(ours, codec_strings(&as_mp4(&recorded(name, 60_000).await).await), "{name}");
+    }
 }
 
 fn file_of(parts: impl Iterator<Item = Bytes>, expected: MediaSpan) -> (Vec<u8>, Front) {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use export_support::{decoded, exported, part, samples};
+use export_support::{codec_strings, decoded, exported, part, samples};
 use serde_json::Value;
 use support::{fixture_bytes, play, tool};
 use tapeline::ErrorKind;
@@ -16,6 +16,7 @@ use tapeline::export::{ExportFormat, ExportOptions, GapTime, Mp4Error, Mp4File, 
 use tapeline::ids::Sid;
 use tapeline::store::Store;
 use tapeline::time::MediaSpan;
+use tapeline::webm::WebmSurvey;
 use webm_support::{files, fixture, path, recorded};
 
 /// Fixtures whose codecs MP4 has a place for.
@@ -54,6 +55,19 @@ async fn every_frame_of_every_fixture_is_there_to_the_byte_at_its_time() {
                 );
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn players_are_told_of_the_codecs_by_what_the_entries_say() {
+    for name in WITH_PLACE {
+        let survey = WebmSurvey::of(&fixture(name).into());
+        let video = survey.tracks.iter().filter_map(|track| track.video_format?.codec_string());
+        let audio = survey.tracks.iter().filter_map(|track| Some(track.audio_format?.codec_string()));
+        let theirs = codec_strings(&as_mp4(&recorded(name, None).await).await);
+        // MP4 registers Opus in capitals.
+        let theirs: Vec<String> = theirs.into_iter().map(|codec| codec.replace("Opus", "opus")).collect();
+        assert_eq!(video.chain(audio).collect::<Vec<_>>(), theirs, "{name}");
     }
 }
 

@@ -141,8 +141,11 @@ fn codec(stream: &StreamSurvey) -> String {
 
 fn shape(video: Option<VideoFormat>, audio: Option<AudioFormat>) -> String {
     match (video, audio) {
-        (Some(format), _) => format.to_string(),
-        (_, Some(format)) => format.to_string(),
+        (Some(format), _) => match format.codec_string() {
+            Some(codec) => format!("{format}, {codec}"),
+            None => format.to_string(),
+        },
+        (_, Some(format)) => format!("{format}, {}", format.codec_string()),
         _ => "-".to_owned(),
     }
 }
@@ -300,11 +303,15 @@ fn fault_count(told: usize, all: u64) -> Option<String> {
 }
 
 fn video_json(format: VideoFormat) -> Value {
-    json!({ "width": format.width, "height": format.height })
+    json!({ "width": format.width, "height": format.height, "codec_string": format.codec_string() })
 }
 
 fn audio_json(format: AudioFormat) -> Value {
-    json!({ "sample_rate": format.sample_rate, "channels": format.channels })
+    json!({
+        "sample_rate": format.sample_rate,
+        "channels": format.channels,
+        "codec_string": format.codec_string(),
+    })
 }
 
 fn stream_json(name: &str, survey: &TsSurvey) -> Value {

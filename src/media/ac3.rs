@@ -2,7 +2,7 @@
 //!
 //! The two share the syncword and the place of `bsid`, which tells them apart.
 
-use super::AudioFormat;
+use super::{AudioFormat, AudioProfile};
 
 /// By `fscod`; 3 is reserved in AC-3 and an escape in E-AC-3.
 const SAMPLE_RATES: [u32; 3] = [48_000, 44_100, 32_000];
@@ -35,7 +35,8 @@ fn ac3(sizes: u8, mode: u8) -> Option<AudioFormat> {
     let stereo = acmod == 2;
     let mix_bits = [three_front, surround, stereo].into_iter().filter(|&present| present).count() * 2;
     let lfe_on = (mode >> (4 - mix_bits)) & 1;
-    Some(AudioFormat { sample_rate, channels: CHANNELS.get(usize::from(acmod))? + lfe_on })
+    let channels = CHANNELS.get(usize::from(acmod))? + lfe_on;
+    Some(AudioFormat { sample_rate, channels, profile: AudioProfile::Ac3 })
 }
 
 /// strmtyp 2, substreamid 3, ... | fscod 2, numblkscod or fscod2 2, acmod 3, lfeon 1
@@ -50,15 +51,16 @@ fn e_ac3(stream: u8, mode: u8) -> Option<AudioFormat> {
         fscod => *SAMPLE_RATES.get(fscod)?,
     };
     let (acmod, lfe_on) = ((mode >> 1) & 7, mode & 1);
-    Some(AudioFormat { sample_rate, channels: CHANNELS.get(usize::from(acmod))? + lfe_on })
+    let channels = CHANNELS.get(usize::from(acmod))? + lfe_on;
+    Some(AudioFormat { sample_rate, channels, profile: AudioProfile::EAc3 })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn some(sample_rate: u32, channels: u8) -> Option<AudioFormat> {
-        Some(AudioFormat { sample_rate, channels })
+    fn some(profile: AudioProfile, sample_rate: u32, channels: u8) -> Option<AudioFormat> {
+        Some(AudioFormat { sample_rate, channels, profile })
     }
 
     #[test]
@@ -67,19 +69,39 @@ mod tests {
         // E-AC-3: sync 16 | strmtyp 2, substreamid 3, frmsiz 11 | fscod 2, numblkscod 2, acmod 3,
         // lfeon 1 | bsid 5, dialnorm 3
         let cases = [
-            ("stereo, dsurmod 0, no LFE", [0x0b, 0x77, 0, 0, 0x14, 0x40, 0x40], some(48_000, 2)),
-            ("stereo, dsurmod 3, no LFE", [0x0b, 0x77, 0, 0, 0x14, 0x40, 0x58], some(48_000, 2)),
-            ("mono with LFE", [0x0b, 0x77, 0, 0, 0x54, 0x40, 0x30], some(44_100, 2)),
-            ("5.1: two mix levels, then LFE", [0x0b, 0x77, 0, 0, 0x9e, 0x40, 0xe1], some(32_000, 6)),
-            ("5.0", [0x0b, 0x77, 0, 0, 0x1e, 0x40, 0xfe], some(48_000, 5)),
-            ("2/2 with LFE: one mix level", [0x0b, 0x77, 0, 0, 0x1e, 0x40, 0xc4], some(48_000, 5)),
+            (
+                "stereo, dsurmod 0, no LFE",
+                [0x0b, 0x77, 0, 0, 0x14, 0x40, 0x40],
+                some(AudioProfile::Ac3, 48_000, 2),
+            ),
+            (
+                "stereo, dsurmod 3, no LFE",
+                [0x0b, 0x77, 0, 0, 0x14, 0x40, 0x58],
+                some(AudioProfile::Ac3, 48_000, 2),
+            ),
+            ("mono with LFE", [0x0b, 0x77, 0, 0, 0x54, 0x40, 0x30], some(AudioProfile::Ac3, 44_100, 2)),
+            (
+                "5.1: two mix levels, then LFE",
+                [0x0b, 0x77, 0, 0, 0x9e, 0x40, 0xe1],
+                some(AudioProfile::Ac3, 32_000, 6),
+            ),
+            ("5.0", [0x0b, 0x77, 0, 0, 0x1e, 0x40, 0xfe], some(AudioProfile::Ac3, 48_000, 5)),
+            (
+                "2/2 with LFE: one mix level",
+                [0x0b, 0x77, 0, 0, 0x1e, 0x40, 0xc4],
+                some(AudioProfile::Ac3, 48_000, 5),
+            ),
             ("reserved rate", [0x0b, 0x77, 0, 0, 0xd4, 0x40, 0x40], None),
             ("frame size code 38", [0x0b, 0x77, 0, 0, 0x26, 0x40, 0x40], None),
             ("bsid 9", [0x0b, 0x77, 0, 0, 0x14, 0x48, 0x40], None),
             ("bsid 17", [0x0b, 0x77, 0, 0, 0x14, 0x88, 0x40], None),
             ("wrong syncword", [0x0b, 0x76, 0, 0, 0x14, 0x40, 0x40], None),
-            ("E-AC-3 5.1", [0x0b, 0x77, 0x02, 0xff, 0x3f, 0x80, 0], some(48_000, 6)),
-            ("E-AC-3 stereo at 22.05 kHz", [0x0b, 0x77, 0x02, 0xff, 0xd4, 0x80, 0], some(22_050, 2)),
+            ("E-AC-3 5.1", [0x0b, 0x77, 0x02, 0xff, 0x3f, 0x80, 0], some(AudioProfile::EAc3, 48_000, 6)),
+            (
+                "E-AC-3 stereo at 22.05 kHz",
+                [0x0b, 0x77, 0x02, 0xff, 0xd4, 0x80, 0],
+                some(AudioProfile::EAc3, 22_050, 2),
+            ),
             ("E-AC-3, both rates reserved", [0x0b, 0x77, 0x02, 0xff, 0xf4, 0x80, 0], None),
             ("E-AC-3, dependent substream", [0x0b, 0x77, 0x42, 0xff, 0x3f, 0x80, 0], None),
             ("E-AC-3, reserved stream type", [0x0b, 0x77, 0xc2, 0xff, 0x3f, 0x80, 0], None),

@@ -13,7 +13,12 @@ fn size_by_h264_reader(nal: &[u8]) -> Option<VideoFormat> {
     // This project refuses a chroma format that no standard knows; the crate does not.
     let known = sps.chroma_info.chroma_format.to_u32() <= 3;
     let (width, height) = sps.pixel_dimensions().ok().filter(|_| known)?;
-    VideoFormat::checked(width, height)
+    let profile = VideoProfile::H264 {
+        profile: sps.profile_idc.into(),
+        constraints: sps.constraint_flags.into(),
+        level: sps.level_idc,
+    };
+    VideoFormat::checked(width, height, Some(profile))
 }
 
 fn size_of(nal: &[u8]) -> Option<VideoFormat> {
@@ -27,7 +32,9 @@ fn a_level_too_low_for_the_size_does_not_hide_the_size() {
     let mut sps = SPS_1080.to_vec();
     sps[3] = 30;
     assert_eq!(size_by_h264_reader(&sps), None);
-    assert_eq!(size_of(&sps), Some(VideoFormat { width: 1920, height: 1080 }));
+    let format = size_of(&sps).unwrap();
+    assert_eq!((format.width, format.height), (1920, 1080));
+    assert!(format.codec_string().unwrap().ends_with("1e"), "level 3.0");
 }
 
 fn codec() -> impl Strategy<Value = VideoCodec> {

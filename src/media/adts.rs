@@ -1,7 +1,7 @@
 //! AAC in ADTS frames (ISO/IEC 13818-7 section 6.2, ISO/IEC 14496-3 section 1.A.3.2).
 
-use super::AudioFormat;
 use super::bits::BitReader;
+use super::{AudioFormat, AudioProfile};
 
 /// By `sampling_frequency_index`; 13 to 15 are reserved.
 const SAMPLE_RATES: [u32; 13] =
@@ -143,7 +143,8 @@ fn rate_index(bits: &mut BitReader<'_>) -> Result<u8, &'static str> {
 /// The format in the ADTS header at byte 0.
 pub(super) fn format(payload: &[u8]) -> Option<AudioFormat> {
     let header = AdtsHeader::parse(payload)?;
-    Some(AudioFormat { sample_rate: header.sample_rate, channels: header.channels()? })
+    let profile = AudioProfile::Aac(header.object_type);
+    Some(AudioFormat { sample_rate: header.sample_rate, channels: header.channels()?, profile })
 }
 
 #[cfg(test)]
@@ -160,7 +161,7 @@ mod tests {
     }
 
     fn some(sample_rate: u32, channels: u8) -> Option<AudioFormat> {
-        Some(AudioFormat { sample_rate, channels })
+        Some(AudioFormat { sample_rate, channels, profile: AudioProfile::Aac(2) })
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! to 5.9).
 
 use super::bits::BitReader;
-use super::{RandomAccess, UnitFacts, VideoFormat};
+use super::{RandomAccess, UnitFacts, VideoFormat, VideoProfile};
 
 const SEQUENCE_HEADER: u8 = 1;
 const FRAME_HEADER: u8 = 3;
@@ -141,7 +141,20 @@ fn read_sequence(payload: &[u8]) -> Option<Sequence> {
     let (width_bits, height_bits) = (bits.u(4)? + 1, bits.u(4)? + 1);
     let (width, height) = (bits.u(width_bits)? + 1, bits.u(height_bits)? + 1);
     let colour = skip_tools(&mut bits, still).and_then(|()| read_colour(&mut bits, profile));
-    Some(Sequence { format: VideoFormat::checked(width, height), still, profile, point, colour })
+    let bit_depth = match colour {
+        Some(Colour { twelve_bit: true, .. }) => 12,
+        Some(Colour { high_bitdepth: true, .. }) => 10,
+        _ => 8,
+    };
+    let OperatingPoint { level, tier } = point;
+    let described = VideoProfile::Av1 {
+        profile: u8::try_from(profile).ok()?,
+        level: u8::try_from(level).ok()?,
+        high_tier: tier != 0,
+        bit_depth,
+    };
+    let format = VideoFormat::checked(width, height, Some(described));
+    Some(Sequence { format, still, profile, point, colour })
 }
 
 /// From the frames' numbers to the loop filters.
@@ -258,7 +271,8 @@ mod tests {
     #[test]
     fn key_frames_with_their_sequence_tell_their_size() {
         // frame_width_bits 9, frame_height_bits 8.
-        let format = Some(VideoFormat { width: 320, height: 180 });
+        let profile = VideoProfile::Av1 { profile: 0, level: 0, high_tier: false, bit_depth: 8 };
+        let format = VideoFormat::checked(320, 180, Some(profile));
         let sequence = obu(&SEQUENCE).map(|(_, payload, _)| payload);
         assert_eq!(sequence.and_then(read_sequence).and_then(|sequence| sequence.format), format);
         let key = [&[0x12, 0x00][..], &SEQUENCE, &[0x32, 0x02, 0x10, 0x00]].concat();

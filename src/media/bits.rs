@@ -46,6 +46,11 @@ impl<'a> BitReader<'a> {
         u32::try_from(value).ok()
     }
 
+    /// The next `count` bits, 8 at most.
+    pub(super) fn byte(&mut self, count: u32) -> Option<u8> {
+        self.u(count.min(8)).and_then(|value| u8::try_from(value).ok())
+    }
+
     /// The next bit.
     pub(super) fn flag(&mut self) -> Option<bool> {
         Some(self.u(1)? == 1)

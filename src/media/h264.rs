@@ -1,4 +1,4 @@
-//! H.264: where access units start, what they allow, and the picture size (ITU-T H.264 sections 7.3.1,
+//! H.264: where access units start, what they allow, and the pictures' format (ITU-T H.264 sections 7.3.1,
 //! 7.3.2.1.1, 7.4.1.2.3 and D.1.8).
 //!
 //! The sequence parameter set is read here, up to its cropping, and not with a parser for all of it: one
@@ -7,7 +7,7 @@
 
 use super::access_unit::{Headers, Opening};
 use super::bits::BitReader;
-use super::{NalRole, RandomAccess, VideoFormat, sei};
+use super::{NalRole, RandomAccess, VideoFormat, VideoProfile, sei};
 
 const SLICE: u8 = 1;
 const SLICE_PARTITION_A: u8 = 2;
@@ -63,16 +63,17 @@ pub(super) fn read(unit: &[u8], headers: &mut Headers) {
             let recovery_frame_cnt = sei::recovery_point(payload).and_then(|mut reader| reader.ue());
             headers.recovery = sei::allows(recovery_frame_cnt.map(|count| count == 0));
         }
-        SPS if headers.format.is_none() => headers.format = picture_size(payload),
+        SPS if headers.format.is_none() => headers.format = format(payload),
         _ => {}
     }
 }
 
 /// Reads a sequence parameter set without its NAL unit header.
-fn picture_size(payload: &[u8]) -> Option<VideoFormat> {
+fn format(payload: &[u8]) -> Option<VideoFormat> {
     let mut bits = BitReader::new(payload);
-    let profile_idc = bits.u(8)?;
-    bits.skip(8 + 8)?; // constraint flags, level_idc
+    let profile_idc = bits.byte(8)?;
+    let (constraints, level) = (bits.byte(8)?, bits.byte(8)?);
+    let profile = VideoProfile::H264 { profile: profile_idc, constraints, level };
     bits.ue()?; // seq_parameter_set_id
     let chroma = if has_chroma_info(profile_idc) { chroma_info(&mut bits)? } else { Chroma::YUV420 };
     bits.ue()?; // log2_max_frame_num_minus4
@@ -90,13 +91,13 @@ fn picture_size(payload: &[u8]) -> Option<VideoFormat> {
     let width = width_in_mbs.checked_mul(16)?;
     let height = height_in_map_units.checked_mul(16 * fields)?;
     if !bits.flag()? {
-        return VideoFormat::checked(width, height);
+        return VideoFormat::checked(width, height, Some(profile));
     }
     let (across, down) = bits.cropping(chroma.crop_unit_x, chroma.crop_unit_y * fields)?;
-    VideoFormat::checked(width.checked_sub(across)?, height.checked_sub(down)?)
+    VideoFormat::checked(width.checked_sub(across)?, height.checked_sub(down)?, Some(profile))
 }
 
-fn has_chroma_info(profile_idc: u32) -> bool {
+fn has_chroma_info(profile_idc: u8) -> bool {
     matches!(profile_idc, 44 | 83 | 86 | 100 | 110 | 118 | 122 | 128 | 134 | 135 | 138 | 139 | 244)
 }
 

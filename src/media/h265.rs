@@ -5,7 +5,7 @@
 
 use super::access_unit::{Headers, Opening};
 use super::bits::BitReader;
-use super::{NalRole, RandomAccess, VideoFormat, sei};
+use super::{NalRole, RandomAccess, VideoFormat, VideoProfile, sei};
 
 const LAST_VCL: u8 = 31;
 const VPS: u8 = 32;
@@ -68,18 +68,18 @@ pub(super) fn read(unit: &[u8], headers: &mut Headers) {
             let recovery_poc_cnt = sei::recovery_point(payload).and_then(|mut reader| reader.se());
             headers.recovery = sei::allows(recovery_poc_cnt.map(|count| count == 0));
         }
-        SPS if headers.format.is_none() => headers.format = picture_size(payload),
+        SPS if headers.format.is_none() => headers.format = format(payload),
         _ => {}
     }
 }
 
 /// Reads a sequence parameter set without its NAL unit header.
-fn picture_size(payload: &[u8]) -> Option<VideoFormat> {
+fn format(payload: &[u8]) -> Option<VideoFormat> {
     let mut bits = BitReader::new(payload);
     bits.skip(4)?; // sps_video_parameter_set_id
     let max_sub_layers_minus1 = bits.u(3).filter(|&count| count <= 6)?;
     bits.skip(1)?; // sps_temporal_id_nesting_flag
-    skip_profile_tier_level(&mut bits, max_sub_layers_minus1)?;
+    let profile = profile_tier_level(&mut bits, max_sub_layers_minus1)?;
     bits.ue()?; // sps_seq_parameter_set_id
     // SubWidthC and SubHeightC, table 6-1: the steps of the cropping.
     let (step_x, step_y) = match bits.ue()? {
@@ -94,17 +94,23 @@ fn picture_size(payload: &[u8]) -> Option<VideoFormat> {
     };
     let (width, height) = (bits.ue()?, bits.ue()?);
     if !bits.flag()? {
-        return VideoFormat::checked(width, height);
+        return VideoFormat::checked(width, height, Some(profile));
     }
     let (across, down) = bits.cropping(step_x, step_y)?;
-    VideoFormat::checked(width.checked_sub(across)?, height.checked_sub(down)?)
+    VideoFormat::checked(width.checked_sub(across)?, height.checked_sub(down)?, Some(profile))
 }
 
 /// Section 7.3.3 with `profilePresentFlag` 1.
-fn skip_profile_tier_level(bits: &mut BitReader<'_>, max_sub_layers_minus1: u32) -> Option<()> {
+fn profile_tier_level(bits: &mut BitReader<'_>, max_sub_layers_minus1: u32) -> Option<VideoProfile> {
     const PROFILE: u32 = 88;
     const LEVEL: u32 = 8;
-    bits.skip(PROFILE + LEVEL)?;
+    let (space, high_tier, profile) = (bits.byte(2)?, bits.flag()?, bits.byte(5)?);
+    let compatibility = bits.u(32)?;
+    let mut constraints = [0; 6];
+    for flags in &mut constraints {
+        *flags = bits.byte(8)?;
+    }
+    let level = bits.byte(8)?;
     let mut sub_layers = 0;
     for _ in 0..max_sub_layers_minus1 {
         let profile_present = bits.flag()?;
@@ -114,5 +120,6 @@ fn skip_profile_tier_level(bits: &mut BitReader<'_>, max_sub_layers_minus1: u32)
     if max_sub_layers_minus1 > 0 {
         bits.skip(2 * (8 - max_sub_layers_minus1))?; // reserved_zero_2bits
     }
-    bits.skip(sub_layers)
+    bits.skip(sub_layers)?;
+    Some(VideoProfile::H265 { space, high_tier, profile, compatibility, constraints, level })
 }

@@ -29,6 +29,7 @@ mod mpeg_audio;
 mod nal;
 mod opus;
 mod parameter_sets;
+mod profile;
 #[cfg(test)]
 mod sample_units;
 mod sei;
@@ -53,7 +54,9 @@ pub(crate) use interleaver::{Interleaver, Timed};
 pub use nal::{NalRole, NalUnits};
 pub use opus::{OpusHead, OpusUnit, opus_channels, opus_control_header, opus_samples};
 pub use parameter_sets::{AccessUnit, NalFraming, ParameterSets};
+pub use profile::{AudioProfile, VideoProfile};
 pub use split::{Patch, Split};
 pub use unit::{Cutter, Placement, Unfit, UnitKind, UnitStart, UnitTimes};
 pub use vorbis::VorbisHeaders;
+pub use vp9::level as vp9_level;
 pub use webm_codec::{WebmAudio, WebmVideo};

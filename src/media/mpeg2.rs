@@ -44,7 +44,7 @@ pub(super) fn read(unit: &[u8], headers: &mut Headers) {
             headers.sequence = true;
             let width = u32::from(a) << 4 | u32::from(b) >> 4;
             let height = u32::from(b & 0x0f) << 8 | u32::from(c);
-            headers.format = VideoFormat::checked(width, height);
+            headers.format = VideoFormat::checked(width, height, None);
         }
         // extension id 4, profile and level 8, progressive 1, chroma 2, then 2 bits more for each side
         [EXTENSION, a, b, c, ..] if a >> 4 == SEQUENCE_EXTENSION => {

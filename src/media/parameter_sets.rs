@@ -270,7 +270,8 @@ mod tests {
         let key = made(lengths(&[IDR])).unwrap();
         assert_eq!(whole(&key), stream(&[AUD, SPS, PPS, IDR]));
         assert_eq!(key.facts.random_access, RandomAccess::Key);
-        assert_eq!(key.facts.video_format, Some(VideoFormat { width: 1920, height: 1080 }));
+        let format = key.facts.video_format.unwrap();
+        assert_eq!((format.width, format.height), (1920, 1080));
         let other = made(lengths(&[OTHER])).unwrap();
         assert_eq!(whole(&other), stream(&[AUD, OTHER]));
         assert_eq!(other.facts.random_access, RandomAccess::None);

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::AudioFormat;
+use super::{AudioFormat, AudioProfile};
 
 /// The three headers of a stream, as WebM's `CodecPrivate` has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,8 @@ impl VorbisHeaders {
         else {
             return None;
         };
-        let format = AudioFormat { sample_rate: u32::from_le_bytes([a, b, c, d]), channels };
+        let sample_rate = u32::from_le_bytes([a, b, c, d]);
+        let format = AudioFormat { sample_rate, channels, profile: AudioProfile::Vorbis };
         let legal = channels > 0 && format.sample_rate > 0 && setup.starts_with(b"\x05vorbis");
         legal.then(|| Self { record: record.clone(), format })
     }
@@ -55,7 +56,7 @@ mod tests {
             Bytes::from([&[2, first.len() as u8, 0xff, 45][..], first, &comment, b"\x05vorbis..."].concat())
         };
         let good = record(identification);
-        let format = AudioFormat { sample_rate: 48_000, channels: 2 };
+        let format = AudioFormat { sample_rate: 48_000, channels: 2, profile: AudioProfile::Vorbis };
         assert_eq!(VorbisHeaders::parse(&good).map(|headers| headers.format), Some(format));
         for len in 0..good.len() - 3 {
             assert_eq!(VorbisHeaders::parse(&good.slice(..len)), None, "{len}");

@@ -1,7 +1,7 @@
 //! VP9: what a frame's uncompressed header tells (VP9 bitstream specification, 6.2).
 
 use super::bits::BitReader;
-use super::{RandomAccess, UnitFacts, VideoFormat};
+use super::{RandomAccess, UnitFacts, VideoFormat, VideoProfile};
 
 const SYNC_CODE: u32 = 0x0049_8342;
 /// The colour space without subsampling.
@@ -13,7 +13,7 @@ pub(super) fn facts(frame: &[u8]) -> Option<UnitFacts> {
     if bits.u(2)? != 2 {
         return None;
     }
-    let profile = bits.u(1)? | bits.u(1)? << 1;
+    let profile = bits.byte(1)? | bits.byte(1)? << 1;
     if profile == 3 && bits.flag()? {
         return None;
     }
@@ -26,9 +26,11 @@ pub(super) fn facts(frame: &[u8]) -> Option<UnitFacts> {
     if bits.u(24)? != SYNC_CODE {
         return None;
     }
-    if profile >= 2 {
-        bits.skip(1)?;
-    }
+    let bit_depth = match profile {
+        0 | 1 => 8,
+        _ if bits.flag()? => 12,
+        _ => 10,
+    };
     let odd_profile = profile & 1 == 1;
     match (bits.u(3)? == SRGB, odd_profile) {
         (true, true) => bits.skip(1)?,
@@ -37,8 +39,35 @@ pub(super) fn facts(frame: &[u8]) -> Option<UnitFacts> {
         (false, false) => bits.skip(1)?,
     }
     let (width, height) = (bits.u(16)? + 1, bits.u(16)? + 1);
-    let video_format = VideoFormat::checked(width, height);
+    let profile = VideoProfile::Vp9 { profile, bit_depth };
+    let video_format = VideoFormat::checked(width, height, Some(profile));
     Some(UnitFacts { random_access: RandomAccess::Key, video_format })
+}
+
+/// The lowest level that takes pictures of that size, shown for so many nanoseconds each, or 30 a second (VP9 levels: samples of
+/// luma a second, and in a picture).
+pub fn level(width: u32, height: u32, nanos: Option<u64>) -> u8 {
+    const LEVELS: [(u8, u64, u64); 14] = [
+        (10, 829_440, 36_864),
+        (11, 2_764_800, 73_728),
+        (20, 4_608_000, 122_880),
+        (21, 9_216_000, 245_760),
+        (30, 20_736_000, 552_960),
+        (31, 36_864_000, 983_040),
+        (40, 83_558_400, 2_228_224),
+        (41, 160_432_128, 2_228_224),
+        (50, 311_951_360, 8_912_896),
+        (51, 588_251_136, 8_912_896),
+        (52, 1_176_502_272, 8_912_896),
+        (60, 1_176_502_272, 35_651_584),
+        (61, 2_353_004_544, 35_651_584),
+        (62, 4_706_009_088, 35_651_584),
+    ];
+    let picture = u64::from(width) * u64::from(height);
+    let nanos = nanos.filter(|nanos| *nanos > 0).unwrap_or(1_000_000_000 / 30);
+    let second = picture.saturating_mul(1_000_000_000) / nanos;
+    let fits = LEVELS.iter().find(|(_, most, largest)| second <= *most && picture <= *largest);
+    fits.map_or(62, |(level, ..)| *level)
 }
 
 #[cfg(test)]
@@ -46,14 +75,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn levels_follow_size_and_rate() {
+        assert_eq!(level(320, 180, Some(40_000_000)), 11);
+        assert_eq!(level(1280, 720, None), 31);
+        assert_eq!(level(1920, 1080, Some(16_666_667)), 41);
+        assert_eq!(level(1920, 1080, Some(0)), 40);
+        assert_eq!(level(65_536, 65_536, Some(1)), 62);
+    }
+
+    #[test]
     fn key_frames_tell_their_size() {
         // Profile 0, shown, colour space 0: 320x180.
         let key = [0x82, 0x49, 0x83, 0x42, 0x00, 0x13, 0xf0, 0x0b, 0x30];
-        let format = Some(VideoFormat { width: 320, height: 180 });
+        let of_profile =
+            |profile| VideoFormat::checked(320, 180, Some(VideoProfile::Vp9 { profile, bit_depth: 8 }));
+        let format = of_profile(0);
         assert_eq!(facts(&key), Some(UnitFacts { random_access: RandomAccess::Key, video_format: format }));
         // The same of profile 1, whose subsampling takes three more bits.
         let odd = [0xa2, 0x49, 0x83, 0x42, 0x00, 0x02, 0x7e, 0x01, 0x66];
-        assert_eq!(facts(&odd).unwrap().video_format, format);
+        assert_eq!(facts(&odd).unwrap().video_format, of_profile(1));
         assert_eq!(facts(&[0x86]), Some(UnitFacts::default()), "an inter frame");
         assert_eq!(facts(&[0x88]), Some(UnitFacts::default()), "a frame shown again");
         for bad in [&key[..8], &[0x42, 0x49], &[0x82, 0x49, 0x83, 0x43, 0, 0, 0, 0, 0, 0], &[0xb8], &[]] {

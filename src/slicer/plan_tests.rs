@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::*;
-use crate::media::{RandomAccess, VideoFormat};
+use crate::media::{RandomAccess, VideoFormat, VideoProfile};
 
 /// Where the stamps of a table's times begin.
 const ZERO: i64 = 0;
@@ -47,7 +47,7 @@ fn key(millis: i64) -> UnitStart {
 }
 
 fn sized_key(millis: i64, width: u32) -> UnitStart {
-    UnitStart { video_format: Some(VideoFormat { width, height: 90 }), ..key(millis) }
+    UnitStart { video_format: Some(VideoFormat { width, height: 90, profile: None }), ..key(millis) }
 }
 
 /// A unit of a stream that does not lead.
@@ -322,6 +322,12 @@ fn parameters_and_tracks() {
     let sized = |times: Range<i64>, width| {
         units(times, 40, |at| if at % 2_000 == 0 { sized_key(at, width) } else { picture(at) })
     };
+    let leveled = |times: Range<i64>, level| {
+        let profile = Some(VideoProfile::H264 { profile: 100, constraints: 0, level });
+        let format = Some(VideoFormat { width: 160, height: 90, profile });
+        let key = |at| UnitStart { video_format: format, ..key(at) };
+        units(times, 40, |at| if at % 2_000 == 0 { key(at) } else { picture(at) })
+    };
     // Another size every 2 s.
     let flapping: Vec<Step> =
         (0..12).flat_map(|n: i64| sized(n * 2_000..(n + 1) * 2_000, 100 + n as u32)).collect();
@@ -332,6 +338,11 @@ fn parameters_and_tracks() {
             "another size cuts at its key frame",
             [sized(0..6_000, 160), sized(6_000..10_000, 320)].concat(),
             &["0.000..6.000 Parameters", "!6.000..10.000 Stop"],
+        ),
+        (
+            "another level of the same size cuts too",
+            [sized(0..6_000, 160), leveled(6_000..10_000, 40), leveled(10_000..12_000, 40)].concat(),
+            &["0.000..6.000 Parameters", "!6.000..12.000 Stop"],
         ),
         ("the same size does not", sized(0..10_000, 160), &["0.000..10.000 Stop"]),
         (

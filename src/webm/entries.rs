@@ -7,7 +7,7 @@ use super::tracks::{Tracks, encode};
 use crate::media::{Configuration, Container, Track, TrackCodec, TrackError, VideoFormat};
 
 /// What stands in an entry until a key frame tells the pictures' size.
-pub(super) const SIZE_UNKNOWN: VideoFormat = VideoFormat { width: 16, height: 16 };
+pub(super) const SIZE_UNKNOWN: VideoFormat = VideoFormat { width: 16, height: 16, profile: None };
 /// Samples of Opus to decode before a place that is sought, in nanoseconds (RFC 7845, 4.6).
 const SEEK_PRE_ROLL: u64 = 80_000_000;
 /// Opus is always counted at 48 kHz.

@@ -9,7 +9,7 @@ use webm_iterable::{WebmWriter, WriteOptions};
 use super::block::Block;
 use super::ebml::{Child, Header, Read, children};
 use super::walker::MAX_ELEMENT;
-use crate::media::{AudioFormat, UnitFacts, VideoFormat, WebmAudio, WebmVideo};
+use crate::media::{AudioFormat, AudioProfile, UnitFacts, VideoFormat, WebmAudio, WebmVideo};
 
 /// The usual length of a tick, in nanoseconds.
 pub(super) const USUAL_SCALE: u64 = 1_000_000;
@@ -189,7 +189,7 @@ fn track(fields: &[MatroskaSpec]) -> Result<Track, Refused> {
         delay: 0,
         audio: None,
     };
-    let (mut kind, mut codec) = (0, "");
+    let (mut kind, mut codec, mut audio) = (0, "", None);
     for field in fields {
         match field {
             MatroskaSpec::TrackNumber(number) => track.number = *number,
@@ -198,7 +198,7 @@ fn track(fields: &[MatroskaSpec]) -> Result<Track, Refused> {
             MatroskaSpec::ContentEncodings(_) => track.encoded = true,
             MatroskaSpec::DefaultDuration(nanos) => track.default_duration = Some(*nanos),
             MatroskaSpec::CodecDelay(nanos) => track.delay = *nanos,
-            MatroskaSpec::Audio(Master::Full(fields)) => track.audio = audio_format(fields),
+            MatroskaSpec::Audio(Master::Full(fields)) => audio = Some(fields),
             _ => {}
         }
     }
@@ -208,10 +208,13 @@ fn track(fields: &[MatroskaSpec]) -> Result<Track, Refused> {
         2 => TrackMedia::Audio(WebmAudio::from_id(codec).ok_or_else(unfit)?),
         _ => TrackMedia::Data,
     };
+    if let (TrackMedia::Audio(codec), Some(fields)) = (track.media, audio) {
+        track.audio = audio_format(codec, fields);
+    }
     Ok(track)
 }
 
-fn audio_format(fields: &[MatroskaSpec]) -> Option<AudioFormat> {
+fn audio_format(codec: WebmAudio, fields: &[MatroskaSpec]) -> Option<AudioFormat> {
     // What stands where an entry says nothing (RFC 9559, 5.1.4.1.29).
     let (mut rate, mut channels) = (8000.0, 1);
     for field in fields {
@@ -222,7 +225,12 @@ fn audio_format(fields: &[MatroskaSpec]) -> Option<AudioFormat> {
         }
     }
     let sample_rate = (1.0..=f64::from(u32::MAX)).contains(&rate).then_some(rate as u32)?;
-    Some(AudioFormat { sample_rate, channels: u8::try_from(channels).ok().filter(|channels| *channels > 0)? })
+    let channels = u8::try_from(channels).ok().filter(|channels| *channels > 0)?;
+    let profile = match codec {
+        WebmAudio::Opus => AudioProfile::Opus,
+        WebmAudio::Vorbis => AudioProfile::Vorbis,
+    };
+    Some(AudioFormat { sample_rate, channels, profile })
 }
 
 /// The element that takes all of the bytes.
@@ -296,14 +304,14 @@ mod tests {
     #[test]
     fn another_size_stands_in_the_entry_and_nothing_else_changes() {
         let tracks = of("vp8_opus");
-        let small = VideoFormat { width: 240, height: 136 };
+        let small = VideoFormat { width: 240, height: 136, profile: None };
         let resized = tracks.resized(1, small).unwrap();
         assert_eq!(resized.tracks, tracks.tracks);
         assert_ne!(resized.element(), tracks.element());
-        let back = resized.resized(1, VideoFormat { width: 320, height: 180 }).unwrap();
+        let back = resized.resized(1, VideoFormat { width: 320, height: 180, profile: None }).unwrap();
         assert_eq!(
             back.element(),
-            tracks.resized(1, VideoFormat { width: 320, height: 180 }).unwrap().element()
+            tracks.resized(1, VideoFormat { width: 320, height: 180, profile: None }).unwrap().element()
         );
     }
 }

@@ -83,6 +83,22 @@ pub fn samples(mp4: &[u8]) -> BTreeMap<&'static str, Vec<Found>> {
     found
 }
 
+/// The codec strings of an MP4, by another reader of its sample entries: one of the pictures, one of the sound.
+pub fn codec_strings(mp4: &[u8]) -> Vec<String> {
+    let mut demuxer = Mp4FileDemuxer::new();
+    while demuxer.required_input().is_some() {
+        demuxer.handle_input(Input { position: 0, data: mp4 });
+    }
+    let mut found = BTreeMap::new();
+    while let Some(sample) = demuxer.next_sample().unwrap() {
+        if let Some(entry) = sample.sample_entry {
+            let is_audio = sample.track.kind != TrackKind::Video;
+            found.entry(is_audio).or_insert(shiguredo_mp4::codec_string::from_sample_entry(entry).unwrap());
+        }
+    }
+    found.into_values().collect()
+}
+
 /// What ffmpeg decodes of a kind of stream: a hash of each picture, or of each frame of sound.
 pub fn decoded(ffmpeg: &Path, input: &Path, kind: &str) -> Vec<String> {
     let said = Command::new(ffmpeg)

@@ -8,12 +8,9 @@ use shiguredo_mp4::boxes::SampleEntry;
 
 use super::sample::{Sample, scaled};
 use super::track::VIDEO_TIMESCALE;
-use crate::media::{WebmVideo, av1_record, av1_without_delimiter};
+use crate::media::{WebmVideo, av1_record, av1_without_delimiter, vp9_level};
 use crate::webm::JoinedFrame;
 
-/// Where nothing tells how long a picture is shown.
-const USUAL_RATE: u64 = 30;
-const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// The four bytes of `av1C` in front of the open bitstream units.
 const RECORD_HEAD: usize = 4;
 
@@ -103,7 +100,7 @@ fn vp9_entry(frame: &[u8], usual_nanos: Option<u64>) -> Result<SampleEntry, Stri
     let side = |side: u32| u16::try_from(side).map_err(|_| format!("{width}x{height} is too large"));
     let [colour_primaries, transfer_characteristics, matrix_coefficients] = colour(&header);
     let config = Vp9SampleEntryConfig {
-        level: level(u64::from(width), u64::from(height), usual_nanos),
+        level: vp9_level(width, height, usual_nanos),
         colour_primaries,
         transfer_characteristics,
         matrix_coefficients,
@@ -126,33 +123,6 @@ fn colour(header: &Vp9FrameHeader) -> [u8; 3] {
         7 => [1, 13, 0],
         _ => [UNSPECIFIED; 3],
     }
-}
-
-/// The lowest level that takes pictures of that size at that rate (VP9 levels: samples of luma a second, and in a picture).
-fn level(width: u64, height: u64, usual_nanos: Option<u64>) -> u8 {
-    const LEVELS: [(u8, u64, u64); 14] = [
-        (10, 829_440, 36_864),
-        (11, 2_764_800, 73_728),
-        (20, 4_608_000, 122_880),
-        (21, 9_216_000, 245_760),
-        (30, 20_736_000, 552_960),
-        (31, 36_864_000, 983_040),
-        (40, 83_558_400, 2_228_224),
-        (41, 160_432_128, 2_228_224),
-        (50, 311_951_360, 8_912_896),
-        (51, 588_251_136, 8_912_896),
-        (52, 1_176_502_272, 8_912_896),
-        (60, 1_176_502_272, 35_651_584),
-        (61, 2_353_004_544, 35_651_584),
-        (62, 4_706_009_088, 35_651_584),
-    ];
-    let picture = width * height;
-    let second = match usual_nanos.filter(|nanos| *nanos > 0) {
-        Some(nanos) => picture.saturating_mul(NANOS_PER_SECOND) / nanos,
-        None => picture.saturating_mul(USUAL_RATE),
-    };
-    let fits = LEVELS.iter().find(|(_, most, largest)| second <= *most && picture <= *largest);
-    fits.map_or(62, |(level, ..)| *level)
 }
 
 #[cfg(test)]
@@ -188,14 +158,5 @@ mod tests {
         assert_eq!(sizes, [(320, 180)], "the same by both");
         let mut pictures = WebmPictures::of(WebmVideo::Av1, None).unwrap();
         assert!(pictures.describe(&without, None).is_err());
-    }
-
-    #[test]
-    fn levels_follow_size_and_rate() {
-        assert_eq!(level(320, 180, Some(40_000_000)), 11);
-        assert_eq!(level(1280, 720, None), 31);
-        assert_eq!(level(1920, 1080, Some(16_666_667)), 41);
-        assert_eq!(level(1920, 1080, Some(0)), 40);
-        assert_eq!(level(65_536, 65_536, Some(1)), 62);
     }
 }
