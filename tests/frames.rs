@@ -206,6 +206,44 @@ fn what_no_configuration_told_is_taken_from_the_first_key_frame() {
 const VIDEO: usize = 0;
 const AUDIO: usize = 1;
 
+#[test]
+fn colours_are_told_where_key_frames_tell_them() {
+    let (Some(ffmpeg), Some(ffprobe), Some(mkvinfo)) = (tool("ffmpeg"), tool("ffprobe"), tool("mkvinfo"))
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (codec, speed) in [("libvpx-vp9", "-speed"), ("libaom-av1", "-cpu-used")] {
+        for colour in [None, Some("bt709")] {
+            let input = folder.path().join("input.webm");
+            let mut command = Command::new(&ffmpeg);
+            command.args([
+                "-v",
+                "error",
+                "-y",
+                "-f",
+                "lavfi",
+                "-i",
+                "testsrc=size=128x72:rate=25:duration=1",
+            ]);
+            command.args(["-pix_fmt", "yuv420p", "-c:v", codec, speed, "8"]);
+            for option in ["-colorspace", "-color_primaries", "-color_trc"] {
+                command.args(colour.map(|colour| [option, colour]).into_iter().flatten());
+            }
+            assert!(command.arg(&input).status().unwrap().success());
+            let given = probe(&ffprobe, &input);
+            let made = make(options(Container::WebM), &tracks(&given, false), frames(&given));
+            let (_folder, segments) = written(&made, Container::WebM);
+            let said = Command::new(&mkvinfo).arg(&segments[0]).output().unwrap();
+            let said = String::from_utf8(said.stdout).unwrap();
+            let points = ["matrix coefficients: 1", "transfer: 1", "primaries: 1", "range: 1"];
+            for point in points.map(|point| format!("Color {point}")) {
+                assert_eq!(said.contains(&point), colour.is_some(), "{codec}: {point}\n{said}");
+            }
+        }
+    }
+}
+
 fn h264_aac() -> Vec<Track> {
     vec![Track::new(TrackCodec::H264), Track::new(TrackCodec::Aac)]
 }

@@ -19,6 +19,7 @@ struct Written {
     duration_millis: u32,
     discontinuity: bool,
     gap: bool,
+    compat: Vec<String>,
 }
 
 #[derive(Debug, Arbitrary)]
@@ -69,6 +70,7 @@ fn round_trip(list: &List) {
             duration_millis: u64::from(written.duration_millis),
             discontinuity: written.discontinuity,
             gap: written.gap,
+            compat: written.compat.iter().map(|rest| format!("#EXT-X-AGORA-ROTATE:{rest}")).collect(),
         };
         let taken = renderer.append(&entry).is_ok();
         let after = renderer.text().as_bytes().to_vec();

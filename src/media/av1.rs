@@ -2,7 +2,7 @@
 //! to 5.9).
 
 use super::bits::BitReader;
-use super::{RandomAccess, UnitFacts, VideoFormat, VideoProfile};
+use super::{ColourSpace, RandomAccess, UnitFacts, VideoFormat, VideoProfile};
 
 const SEQUENCE_HEADER: u8 = 1;
 const FRAME_HEADER: u8 = 3;
@@ -36,6 +36,7 @@ struct Colour {
     subsampling_x: bool,
     subsampling_y: bool,
     chroma_position: u32,
+    space: Option<ColourSpace>,
 }
 
 /// The configuration record of the stream that begins with a temporal unit (`av1C`: AV1 in ISOBMFF, 2.3); `None` where the
@@ -63,6 +64,17 @@ pub fn av1_record(mut unit: &[u8]) -> Option<Vec<u8>> {
         record.push(0);
         record.extend_from_slice(unit.get(..unit.len() - rest.len())?);
         return Some(record);
+    }
+}
+
+/// The colours of the stream that begins with a temporal unit, where its sequence header tells them.
+pub(super) fn colour(mut unit: &[u8]) -> Option<ColourSpace> {
+    loop {
+        let (kind, payload, rest) = obu(unit)?;
+        if kind == SEQUENCE_HEADER {
+            return read_sequence(payload)?.colour?.space;
+        }
+        unit = rest;
     }
 }
 
@@ -182,22 +194,21 @@ fn skip_tools(bits: &mut BitReader<'_>, still: bool) -> Option<()> {
 }
 
 fn read_colour(bits: &mut BitReader<'_>, profile: u32) -> Option<Colour> {
-    const UNSPECIFIED: u32 = 2;
     /// BT.709 primaries, sRGB transfer, identity matrix: no subsampling.
-    const SRGB: [u32; 3] = [1, 13, 0];
+    const SRGB: [u8; 3] = [1, 13, 0];
     let high_bitdepth = bits.flag()?;
     let twelve_bit = profile == 2 && high_bitdepth && bits.flag()?;
     let monochrome = profile != 1 && bits.flag()?;
     let described = bits.flag()?;
-    let mut description = [UNSPECIFIED; 3];
+    let mut description = [ColourSpace::UNSPECIFIED; 3];
     for field in description.iter_mut().filter(|_| described) {
-        *field = bits.u(8)?;
+        *field = bits.byte(8)?;
     }
     let colour = Colour { high_bitdepth, twelve_bit, monochrome, ..Colour::default() };
     if !monochrome && description == SRGB {
-        return Some(colour);
+        return Some(Colour { space: ColourSpace::told(description, true), ..colour });
     }
-    bits.skip(1)?; // color_range
+    let space = ColourSpace::told(description, bits.flag()?);
     let (subsampling_x, subsampling_y) = match profile {
         _ if monochrome => (true, true),
         0 => (true, true),
@@ -210,7 +221,7 @@ fn read_colour(bits: &mut BitReader<'_>, profile: u32) -> Option<Colour> {
     };
     let has_position = !monochrome && subsampling_x && subsampling_y;
     let chroma_position = if has_position { bits.u(2)? } else { 0 };
-    Some(Colour { subsampling_x, subsampling_y, chroma_position, ..colour })
+    Some(Colour { subsampling_x, subsampling_y, chroma_position, space, ..colour })
 }
 
 /// Timing, delays and operating points, of which the first counts.

@@ -1,14 +1,47 @@
 //! VP9: what a frame's uncompressed header tells (VP9 bitstream specification, 6.2).
 
 use super::bits::BitReader;
-use super::{RandomAccess, UnitFacts, VideoFormat, VideoProfile};
+use super::{ColourSpace, RandomAccess, UnitFacts, VideoFormat, VideoProfile};
 
 const SYNC_CODE: u32 = 0x0049_8342;
 /// The colour space without subsampling.
 const SRGB: u32 = 7;
 
+/// A key frame's header.
+struct Header {
+    format: Option<VideoFormat>,
+    /// `color_space`
+    space: u32,
+    bit_depth: u8,
+    full_range: bool,
+}
+
 /// The facts of a frame, of a superframe's first; `None` where it has no header.
 pub(super) fn facts(frame: &[u8]) -> Option<UnitFacts> {
+    Some(match read(frame)? {
+        Some(header) => UnitFacts { random_access: RandomAccess::Key, video_format: header.format },
+        None => UnitFacts::default(),
+    })
+}
+
+/// The colours of a key frame, where it tells them.
+pub(super) fn colour(frame: &[u8]) -> Option<ColourSpace> {
+    let Header { space, bit_depth, full_range, .. } = read(frame)??;
+    let points = match space {
+        1 | 3 => [6, 6, 6],
+        2 => [1, 1, 1],
+        4 => [7, 7, 7],
+        // Ten bits and twelve have transfers of their own.
+        5 if bit_depth == 12 => [9, 15, 9],
+        5 => [9, 14, 9],
+        SRGB => [1, 13, 0],
+        _ => [ColourSpace::UNSPECIFIED; 3],
+    };
+    ColourSpace::told(points, full_range)
+}
+
+/// The header of a key frame, nothing of another; `None` where there is no header.
+fn read(frame: &[u8]) -> Option<Option<Header>> {
     let mut bits = BitReader::plain(frame);
     if bits.u(2)? != 2 {
         return None;
@@ -20,7 +53,7 @@ pub(super) fn facts(frame: &[u8]) -> Option<UnitFacts> {
     let shows_existing = bits.flag()?;
     let is_inter = shows_existing || bits.flag()?;
     if is_inter {
-        return Some(UnitFacts::default());
+        return Some(None);
     }
     bits.skip(2)?;
     if bits.u(24)? != SYNC_CODE {
@@ -32,16 +65,16 @@ pub(super) fn facts(frame: &[u8]) -> Option<UnitFacts> {
         _ => 10,
     };
     let odd_profile = profile & 1 == 1;
-    match (bits.u(3)? == SRGB, odd_profile) {
+    let space = bits.u(3)?;
+    let full_range = space == SRGB || bits.flag()?;
+    match (space == SRGB, odd_profile) {
         (true, true) => bits.skip(1)?,
-        (true, false) => {}
-        (false, true) => bits.skip(4)?,
-        (false, false) => bits.skip(1)?,
+        (false, true) => bits.skip(3)?,
+        (_, false) => {}
     }
     let (width, height) = (bits.u(16)? + 1, bits.u(16)? + 1);
-    let profile = VideoProfile::Vp9 { profile, bit_depth };
-    let video_format = VideoFormat::checked(width, height, Some(profile));
-    Some(UnitFacts { random_access: RandomAccess::Key, video_format })
+    let format = VideoFormat::checked(width, height, Some(VideoProfile::Vp9 { profile, bit_depth }));
+    Some(Some(Header { format, space, bit_depth, full_range }))
 }
 
 /// The lowest level that takes pictures of that size, shown for so many nanoseconds each, or 30 a second (VP9 levels: samples of
@@ -95,6 +128,11 @@ mod tests {
         let odd = [0xa2, 0x49, 0x83, 0x42, 0x00, 0x02, 0x7e, 0x01, 0x66];
         assert_eq!(facts(&odd).unwrap().video_format, of_profile(1));
         assert_eq!(facts(&[0x86]), Some(UnitFacts::default()), "an inter frame");
+        // Colour space 2 is BT.709; the bit behind it says that the range is full.
+        let told = [0x82, 0x49, 0x83, 0x42, 0x50, 0x13, 0xf0, 0x0b, 0x30];
+        let bt709 = ColourSpace { primaries: 1, transfer: 1, matrix: 1, full_range: true };
+        assert_eq!((colour(&told), colour(&key), colour(&[0x86])), (Some(bt709), None, None));
+        assert_eq!(facts(&told).unwrap().video_format, format);
         assert_eq!(facts(&[0x88]), Some(UnitFacts::default()), "a frame shown again");
         for bad in [&key[..8], &[0x42, 0x49], &[0x82, 0x49, 0x83, 0x43, 0, 0, 0, 0, 0, 0], &[0xb8], &[]] {
             assert_eq!(facts(bad), None, "{bad:x?}");

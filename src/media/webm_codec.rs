@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::opus::opus_samples;
-use super::{UnitFacts, av1, vp8, vp9};
+use super::{ColourSpace, UnitFacts, av1, vp8, vp9};
 
 /// A video codec of WebM. Its frames come whole, one a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +42,15 @@ impl WebmVideo {
             Self::Vp8 => vp8::facts(frame),
             Self::Vp9 => vp9::facts(frame),
             Self::Av1 => av1::facts(frame),
+        }
+    }
+
+    /// How the colours of a key frame are to be read, where it tells that.
+    pub fn colour(self, frame: &[u8]) -> Option<ColourSpace> {
+        match self {
+            Self::Vp8 => None,
+            Self::Vp9 => vp9::colour(frame),
+            Self::Av1 => av1::colour(frame),
         }
     }
 }

@@ -9,7 +9,8 @@ const ROTATE: &str = "#EXT-X-AGORA-ROTATE:";
 
 /// Whether a line is one of them.
 pub(super) fn is_compat(line: &str) -> bool {
-    (line.starts_with(TRACK_EVENT) || line.starts_with(ROTATE)) && !line.contains(char::is_control)
+    (line.starts_with(TRACK_EVENT) || line.starts_with(ROTATE))
+        && line.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// What a segment holds, as far as these tags tell it.

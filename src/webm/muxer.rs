@@ -2,17 +2,18 @@
 //!
 //! Frames go in, in any order that an [`Interleaver`] can mend; each becomes a SimpleBlock, and an [`Assembler`] makes segments
 //! of the blocks as it does of those that come in a stream. A Cluster begins with each key frame of the lead, and after
-//! [`CLUSTER_LENGTH`]. The pictures' size, and AV1's configuration where it was not given, are taken from the first key frame.
+//! [`CLUSTER_LENGTH`]. The pictures' size, their colours, and AV1's configuration where it was not given, are taken from the first key frame that
+//! tells them.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::assembler::Assembler;
 use super::block::Block;
 use super::ebml::{id, put_header};
-use super::entries::{SIZE_UNKNOWN, describe};
+use super::entries::{Learned, SIZE_UNKNOWN, describe};
 use crate::media::{
     CodecIn, Container, Cutter, Frame, FrameNotes, Interleaver, RandomAccess, Split, Timed, Track,
-    TrackCodec, TrackError, av1_record, av1_without_delimiter,
+    TrackCodec, TrackError, WebmVideo, av1_record, av1_without_delimiter,
 };
 use crate::time::{MediaSpan, MediaTime};
 
@@ -30,8 +31,8 @@ const KEY: u8 = 0x80;
 pub(crate) struct WebmMuxer {
     interleaver: Interleaver,
     tracks: Vec<Track>,
-    /// `CodecPrivate` that was taken from frames.
-    private: Vec<Option<Bytes>>,
+    /// What key frames told of their tracks.
+    learned: Vec<Learned>,
     lead: usize,
     assembler: Assembler,
     /// The Cluster's time.
@@ -46,13 +47,13 @@ impl WebmMuxer {
     /// Why they have no place in WebM.
     pub fn new(tracks: &[Track]) -> Result<Self, TrackError> {
         let lead = Track::lead(tracks, Container::WebM)?;
-        let private = vec![None; tracks.len()];
+        let learned = vec![Learned::default(); tracks.len()];
         let mut assembler = Assembler::new();
-        assembler.adopt(describe(tracks, &private)?, Some(SIZE_UNKNOWN));
+        assembler.adopt(describe(tracks, &learned)?, Some(SIZE_UNKNOWN));
         Ok(Self {
             interleaver: Interleaver::new(tracks.len(), lead),
             tracks: tracks.to_vec(),
-            private,
+            learned,
             lead,
             assembler,
             cluster: None,
@@ -99,15 +100,16 @@ impl WebmMuxer {
         let Some(track) = self.tracks.get(timed.track) else { return };
         let is_av1 = track.codec == TrackCodec::Av1;
         let data = if is_av1 { av1_without_delimiter(&timed.data) } else { &timed.data };
-        let facts = match track.codec.in_webm() {
-            Some(CodecIn::Video(codec)) => codec.facts(data),
+        let video = match track.codec.in_webm() {
+            Some(CodecIn::Video(codec)) => Some(codec),
             _ => None,
         };
+        let facts = video.and_then(|codec| codec.facts(data));
         let key = !track.codec.is_video()
             || facts.map_or(timed.key, |facts| facts.random_access == RandomAccess::Key);
         let is_lead = timed.track == self.lead;
-        if is_av1 && key {
-            self.learn(timed.track, data);
+        if let Some(codec) = video.filter(|_| key) {
+            self.learn(timed.track, codec, data);
         }
         if is_lead && timed.restarts {
             self.assembler.restart();
@@ -118,12 +120,16 @@ impl WebmMuxer {
         self.assembler.take(Block::read(&element), cutter);
     }
 
-    /// Takes the configuration from a frame, unless it is known.
-    fn learn(&mut self, track: usize, data: &[u8]) {
-        let Some(private) = self.private.get_mut(track).filter(|private| private.is_none()) else { return };
-        *private = av1_record(data).map(Bytes::from);
-        if private.is_some()
-            && let Ok(tracks) = describe(&self.tracks, &self.private)
+    /// Takes from a key frame what is not known yet.
+    fn learn(&mut self, track: usize, codec: WebmVideo, data: &[u8]) {
+        let Some(learned) = self.learned.get_mut(track) else { return };
+        let before = learned.clone();
+        if codec == WebmVideo::Av1 && learned.private.is_none() {
+            learned.private = av1_record(data).map(Bytes::from);
+        }
+        learned.colour = learned.colour.or_else(|| codec.colour(data));
+        if *learned != before
+            && let Ok(tracks) = describe(&self.tracks, &self.learned)
         {
             self.assembler.adopt(tracks, Some(SIZE_UNKNOWN));
         }

@@ -1,14 +1,12 @@
 //! Pictures of WebM: VP9 and AV1, a frame a sample.
 
 use shiguredo_mp4::bitstream::av1::{Av1SampleEntryConfig, build_av01_box_from_config_obus};
-use shiguredo_mp4::bitstream::vp9::{
-    Vp9FrameHeader, Vp9FrameSize, Vp9SampleEntryConfig, build_vp09_box, parse_frame_header,
-};
+use shiguredo_mp4::bitstream::vp9::{Vp9FrameSize, Vp9SampleEntryConfig, build_vp09_box, parse_frame_header};
 use shiguredo_mp4::boxes::SampleEntry;
 
 use super::sample::{Sample, scaled};
 use super::track::VIDEO_TIMESCALE;
-use crate::media::{WebmVideo, av1_record, av1_without_delimiter, vp9_level};
+use crate::media::{ColourSpace, WebmVideo, av1_record, av1_without_delimiter, vp9_level};
 use crate::webm::JoinedFrame;
 
 /// The four bytes of `av1C` in front of the open bitstream units.
@@ -98,31 +96,16 @@ fn vp9_entry(frame: &[u8], usual_nanos: Option<u64>) -> Result<SampleEntry, Stri
         return Err("a key frame that does not tell its size".to_owned());
     };
     let side = |side: u32| u16::try_from(side).map_err(|_| format!("{width}x{height} is too large"));
-    let [colour_primaries, transfer_characteristics, matrix_coefficients] = colour(&header);
+    let point = |of: fn(ColourSpace) -> u8| WebmVideo::Vp9.colour(frame).map_or(ColourSpace::UNSPECIFIED, of);
     let config = Vp9SampleEntryConfig {
         level: vp9_level(width, height, usual_nanos),
-        colour_primaries,
-        transfer_characteristics,
-        matrix_coefficients,
+        colour_primaries: point(|colour| colour.primaries),
+        transfer_characteristics: point(|colour| colour.transfer),
+        matrix_coefficients: point(|colour| colour.matrix),
         width: side(width)?,
         height: side(height)?,
     };
     build_vp09_box(&header, &config).map(SampleEntry::Vp09).map_err(|error| error.to_string())
-}
-
-/// Primaries, transfer and matrix (ISO/IEC 23091-2) of a colour space (VP9 bitstream specification, 7.2.2).
-fn colour(header: &Vp9FrameHeader) -> [u8; 3] {
-    const UNSPECIFIED: u8 = 2;
-    match header.color_space {
-        1 | 3 => [6, 6, 6],
-        2 => [1, 1, 1],
-        4 => [7, 7, 7],
-        // Ten bits or twelve have a transfer of their own.
-        5 if header.bit_depth == 12 => [9, 15, 9],
-        5 => [9, 14, 9],
-        7 => [1, 13, 0],
-        _ => [UNSPECIFIED; 3],
-    }
 }
 
 #[cfg(test)]
