@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::xiph_length;
+
 /// An access unit of a transport stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpusUnit<'a> {
@@ -16,20 +18,12 @@ pub struct OpusUnit<'a> {
 impl<'a> OpusUnit<'a> {
     /// The unit at byte 0, if all of one stands there.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let (&[prefix, flags], mut rest) = bytes.split_first_chunk()?;
+        let (&[prefix, flags], rest) = bytes.split_first_chunk()?;
         // control_header_prefix 0x3ff in 11 bits.
         if prefix != 0x7f || flags & 0xe0 != 0xe0 {
             return None;
         }
-        let mut size = 0;
-        loop {
-            let (&byte, tail) = rest.split_first()?;
-            rest = tail;
-            size += usize::from(byte);
-            if byte != 0xff {
-                break;
-            }
-        }
+        let (size, mut rest) = xiph_length(rest)?;
         let mut start_trim = 0;
         if flags & 0x10 != 0 {
             let (&trim, tail) = rest.split_first_chunk()?;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{AudioFormat, AudioProfile};
+use super::{AudioFormat, AudioProfile, xiph_length};
 
 /// The three headers of a stream, as WebM's `CodecPrivate` has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,19 +17,9 @@ impl VorbisHeaders {
     /// Reads the record; `None` for what is none.
     pub fn parse(record: &Bytes) -> Option<Self> {
         // Three packets, of which the first two tell their lengths, in bytes of 255 and one below.
-        let (&[2], mut rest) = record.split_first_chunk()? else { return None };
-        let mut lengths = [0; 2];
-        for length in &mut lengths {
-            loop {
-                let (&byte, after) = rest.split_first()?;
-                rest = after;
-                *length += usize::from(byte);
-                if byte != 0xff {
-                    break;
-                }
-            }
-        }
-        let [first, second] = lengths;
+        let (&[2], rest) = record.split_first_chunk()? else { return None };
+        let (first, rest) = xiph_length(rest)?;
+        let (second, rest) = xiph_length(rest)?;
         let (identification, others) = rest.split_at_checked(first)?;
         let (_, setup) = others.split_at_checked(second)?;
         let &[1, b'v', b'o', b'r', b'b', b'i', b's', 0, 0, 0, 0, channels, a, b, c, d] =

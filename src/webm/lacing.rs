@@ -1,6 +1,7 @@
 //! Frames that share a block (RFC 9559, 10.3).
 
 use super::ebml::vint;
+use crate::media::xiph_length;
 
 /// What a block's flags say of lacing.
 pub(super) const FLAGS: u8 = 0x06;
@@ -26,15 +27,8 @@ fn laced(lacing: u8, body: &[u8]) -> Option<Vec<&[u8]>> {
         }
         XIPH => {
             for _ in 0..more {
-                let mut length = 0;
-                loop {
-                    let (&byte, tail) = rest.split_first()?;
-                    rest = tail;
-                    length += usize::from(byte);
-                    if byte != 0xff {
-                        break;
-                    }
-                }
+                let (length, tail) = xiph_length(rest)?;
+                rest = tail;
                 lengths.push(length);
             }
         }
