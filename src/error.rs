@@ -33,6 +33,24 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    const ALL: [Self; 10] = [
+        Self::InvalidInput,
+        Self::Malformed,
+        Self::NotFound,
+        Self::Unavailable,
+        Self::Conflict,
+        Self::Fenced,
+        Self::Abandoned,
+        Self::DataLoss,
+        Self::MediaLost,
+        Self::Internal,
+    ];
+
+    /// The kind of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// A short lower-case word for logs and JSON.
     pub fn as_str(self) -> &'static str {
         match self {

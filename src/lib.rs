@@ -112,6 +112,7 @@
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod centre;
 pub mod checksum;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -13,7 +13,15 @@ use tapeline::time::{MediaTime, WallTime};
 
 fn holder(pid: u32) -> HolderName {
     let (worker, host) = (format!("{pid:032x}"), "host".to_owned());
-    HolderName { worker, host, pid, uid: 7, since: WallTime::from_millis(0), unknown: Map::new() }
+    HolderName {
+        worker,
+        host,
+        pid,
+        lease: None,
+        uid: 7,
+        since: WallTime::from_millis(0),
+        unknown: Map::new(),
+    }
 }
 
 /// Entries of 2 s from `begin` on, in seconds; those in `gaps` are gaps.

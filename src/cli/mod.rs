@@ -1,14 +1,17 @@
 //! The command line: a file per verb.
 
+mod ctl;
 mod doctor;
 mod exit;
 mod export;
+mod guard;
 mod inspect;
 mod list;
 mod place;
 mod progress;
 mod record;
 mod salvage;
+mod serve;
 mod signals;
 mod status;
 mod stitch;
@@ -46,6 +49,8 @@ enum Verb {
     Export(export::Arguments),
     Salvage(salvage::Arguments),
     Doctor(doctor::Arguments),
+    Serve(serve::Arguments),
+    Ctl(ctl::Arguments),
 }
 
 impl Verb {
@@ -70,6 +75,8 @@ impl Verb {
             Self::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
             Self::Salvage(arguments) => (arguments.json, runtime.block_on(salvage::run(arguments))),
             Self::Doctor(arguments) => (arguments.place.json, runtime.block_on(doctor::run(arguments))),
+            Self::Serve(arguments) => (false, runtime.block_on(serve::run(arguments))),
+            Self::Ctl(arguments) => (arguments.json, runtime.block_on(ctl::run(arguments))),
         };
         (json, done.map(|()| ExitCode::SUCCESS))
     }

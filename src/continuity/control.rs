@@ -60,6 +60,9 @@ pub struct HolderName {
     pub host: String,
     /// The process on that machine.
     pub pid: u32,
+    /// Whose lease tells whether that process lives, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<String>,
     /// The random recording uid under which this generation joined.
     pub uid: u32,
     /// When it took the recording, by its own clock.

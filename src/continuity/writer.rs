@@ -42,6 +42,8 @@ pub struct HolderOptions {
     pub chance: SharedChance,
     /// Hears of repeats.
     pub on_retry: OnRetry,
+    /// Whose lease tells whether this process lives, where it has one.
+    pub lease: Option<String>,
 }
 
 /// Makes changes, each with a nonce of its own.
@@ -89,6 +91,7 @@ impl Writer {
             worker: self.worker.clone(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             pid: std::process::id(),
+            lease: self.options.lease.clone(),
             uid: uid.get(),
             since: self.options.clock.wall(),
             unknown: Map::new(),

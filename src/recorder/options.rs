@@ -60,6 +60,10 @@ pub struct Options {
     /// Playlists have the tags of the hosted services that tell where streams begin and how large pictures are
     /// ([`CompatTags`](crate::playlist::CompatTags)): scripts for their recordings read them.
     pub compat_tags: bool,
+    /// Whose lease tells whether this process lives, where a centre watches over it.
+    pub lease: Option<String>,
+    /// A recording is taken over only while its epoch is this: what was judged must not have changed.
+    pub epoch: Option<u64>,
     /// The clock to go by.
     pub clock: SharedClock,
     /// Where random numbers come from.
@@ -81,6 +85,8 @@ impl Default for Options {
             stop_patience: Duration::from_secs(60),
             respite: Duration::ZERO,
             compat_tags: false,
+            lease: None,
+            epoch: None,
             clock: SystemClock::shared(),
             chance: Arc::new(SystemChance),
         }

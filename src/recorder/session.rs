@@ -140,7 +140,7 @@ impl Recorder {
     ///
     /// # Errors
     /// `NotFound`; `InvalidInput` for another channel or prefix than the recording's; `Conflict` where the
-    /// recording was stopped, or another claim came first or was made a moment ago, saying whose;
+    /// recording was stopped, has another epoch than [`Options::epoch`], or another claim came first or was made a moment ago, saying whose;
     /// `Abandoned` where it has used up its failovers; else as [`start`](Self::start).
     pub async fn resume(
         store: &Store,
@@ -166,6 +166,15 @@ impl Recorder {
             return another("prefix", state.prefix.as_str(), options.prefix.as_str());
         }
         claim.respect(options.clock.wall(), options.respite)?;
+        if let Some(epoch) = options.epoch.filter(|epoch| *epoch != state.epoch) {
+            let message = format!(
+                "{} has changed hands since it was given up: it has epoch {}, not {epoch}, and {} holds it",
+                state.id(),
+                state.epoch,
+                state.holder
+            );
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
         options.prefix = state.prefix.clone();
         options.rules.first = Some(RESUMED_FIRST);
         let spool = spool(store, sid, &options).await?;
@@ -300,6 +309,13 @@ impl Recorder {
     pub fn events(&self) -> broadcast::Receiver<Event> {
         let events = self.session.events.lock().unwrap_or_else(PoisonError::into_inner);
         events.as_ref().map_or_else(|| broadcast::channel(1).1, broadcast::Sender::subscribe)
+    }
+
+    /// Commits and publishes nothing more: another worker is about to take the recording over, and what is recorded here until it
+    /// has begun is to be salvaged from the spool, once this recorder was dropped. [`stop`](Self::stop) and
+    /// [`orphan`](Self::orphan) commit all of it after all.
+    pub fn rest(&self) {
+        self.session.driver.rest();
     }
 
     /// Ends all outputs, stores and commits what is left, stops the recording for good, and gives every
@@ -447,6 +463,7 @@ impl Told {
         HolderOptions {
             clock: options.clock.clone(),
             chance: options.chance.clone(),
+            lease: options.lease.clone(),
             on_retry: Arc::new(move |key, error, pause| {
                 trouble.met(clock.monotonic(), error.report());
                 listener(Notice::Retrying { key: key.to_owned(), error: error.report(), pause });

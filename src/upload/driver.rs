@@ -229,6 +229,11 @@ impl Driver {
         freed.await.unwrap_or(false)
     }
 
+    /// Commits and publishes nothing more before the end.
+    pub fn rest(&self) {
+        self.send(Command::Rest);
+    }
+
     /// How the upload stands.
     pub fn standing(&self) -> Standing {
         *self.standing.borrow()

@@ -133,6 +133,8 @@ pub(super) struct Plan {
     last_commit: Option<Duration>,
     next_commit: Duration,
     budget: Budget,
+    /// Nothing is committed until the end.
+    resting: bool,
     ending: Ending,
 }
 
@@ -150,6 +152,7 @@ impl Plan {
             last_commit: None,
             next_commit: Duration::ZERO,
             budget: Budget::default(),
+            resting: false,
             ending: Ending::No,
         }
     }
@@ -275,6 +278,15 @@ impl Plan {
         }
     }
 
+    /// Commits and publishes nothing more before the end.
+    pub fn rest(&mut self) {
+        self.resting = true;
+    }
+
+    fn rests(&self) -> bool {
+        self.resting && self.ending == Ending::No
+    }
+
     /// No more segments will be sealed; when all are committed, the recording is closed. Without an end for
     /// the playlists these are published before: afterwards another worker may claim it at once.
     pub fn end(&mut self, with_end: bool) {
@@ -306,7 +318,7 @@ impl Plan {
         let commit = self.may_commit().then_some(self.commit_due());
         let close = self.may_close().then_some(self.close_due());
         let waiting = self.outputs.iter().filter(|output| !output.publishing);
-        let listing = waiting.filter_map(|output| output.waiting_since).min();
+        let listing = waiting.filter(|_| !self.rests()).filter_map(|output| output.waiting_since).min();
         commit.into_iter().chain(close).chain(listing.map(|since| since + LONGEST_WAIT)).min()
     }
 
@@ -323,7 +335,7 @@ impl Plan {
     fn may_commit(&self) -> bool {
         let texts = self.outputs.iter().filter(|output| !output.mute);
         let unconfirmed: u64 = texts.map(|output| output.text - output.published_text).sum();
-        self.has_ready() && !self.committing && unconfirmed < MOST_UNCONFIRMED
+        self.has_ready() && !self.committing && !self.rests() && unconfirmed < MOST_UNCONFIRMED
     }
 
     /// A second after the last commit.
@@ -382,6 +394,9 @@ impl Plan {
     }
 
     fn publish(&mut self, now: Duration) -> Option<Step> {
+        if self.rests() {
+            return None;
+        }
         let closed = match self.ending {
             Ending::Closed { .. } => true,
             Ending::Asked { with_end: false } => self.all_committed(),

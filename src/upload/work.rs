@@ -33,6 +33,7 @@ pub(super) enum Command {
     Add { playlist: ObjectName, container: Container, header: Header },
     Sealed { output: usize, sealed: Box<SealedFile> },
     MakeRoom { cause: GapCause, reply: oneshot::Sender<bool> },
+    Rest,
     Finish(Ending),
 }
 
@@ -139,6 +140,7 @@ impl Work {
                         self.add(playlist, container, header);
                     }
                     Some(Command::Sealed { output, sealed }) => self.take(output, *sealed),
+                    Some(Command::Rest) => self.plan.rest(),
                     Some(Command::MakeRoom { cause, reply }) => {
                         // Who asked may be gone.
                         let _ = reply.send(self.make_room(cause).await);

@@ -25,6 +25,7 @@ pub fn holder(worker: &str) -> HolderName {
     HolderName {
         worker: worker.to_owned(),
         host: "recorder-1".to_owned(),
+        lease: None,
         pid: 4711,
         uid: 99_000_001,
         since: date(0),

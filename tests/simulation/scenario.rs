@@ -137,6 +137,8 @@ impl Setting {
             stop_patience: self.stop_patience,
             respite: self.respite,
             compat_tags: true,
+            lease: None,
+            epoch: None,
             clock,
             chance,
         }

@@ -201,6 +201,7 @@ impl Job {
     async fn stop_for_another(&self, sid: &Sid) -> Ended {
         let clock: SharedClock = self.clock.clone();
         let options = HolderOptions {
+            lease: None,
             clock: clock.clone(),
             chance: self.options.chance.clone(),
             on_retry: Arc::new(|_, _, _| {}),

@@ -108,7 +108,15 @@ const MILLIS: i64 = 2000;
 
 fn holder(number: usize) -> HolderName {
     let (worker, host) = (format!("{number:032x}"), "host".to_owned());
-    HolderName { worker, host, pid: 1, uid: 7, since: WallTime::from_millis(EPOCH), unknown: Map::new() }
+    HolderName {
+        worker,
+        host,
+        pid: 1,
+        lease: None,
+        uid: 7,
+        since: WallTime::from_millis(EPOCH),
+        unknown: Map::new(),
+    }
 }
 
 /// Makes a recording of 4 generations with so many segments each, a gap between each and the next.

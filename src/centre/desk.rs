@@ -1,0 +1,155 @@
+//! What people ask of a centre: to start, stop and look at recordings. All of it is durable in the store, so that any node takes it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::board::Requests;
+use super::request::{Request, Wanted};
+use super::view::{State, View};
+use crate::continuity::Recordings;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{Cname, Sid};
+use crate::naming::Prefix;
+use crate::store::Store;
+
+/// The usual length of segments.
+const SEGMENT_MILLIS: u64 = 15_000;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Question {
+    /// To record a source until it ends, or somebody stops it.
+    Start(Start),
+    /// To end a recording for good.
+    Stop {
+        /// Which.
+        sid: Sid,
+    },
+    /// What one of them came to.
+    Query {
+        /// Which.
+        sid: Sid,
+    },
+    /// All that were asked for.
+    List,
+    /// All workers.
+    Nodes,
+}
+
+/// What is to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The recording's id.
+    pub sid: Sid,
+    /// Its channel.
+    pub cname: Cname,
+    /// An input that every node can reach.
+    pub source: String,
+    /// Folders before its names.
+    #[serde(default)]
+    pub prefix: Prefix,
+    /// A segment of at least so many milliseconds ends at the next key frame: 1000 to an hour's.
+    #[serde(default)]
+    pub segment_millis: Option<u64>,
+}
+
+/// Answers for a node.
+#[derive(Debug)]
+pub struct Desk {
+    requests: Requests,
+    recordings: Recordings,
+    view: View,
+}
+
+impl Desk {
+    /// The desk of a node that shows `view`.
+    pub fn new(store: &Store, recordings: Recordings, view: View) -> Self {
+        Self { requests: Requests::new(store), recordings, view }
+    }
+
+    /// Answers.
+    ///
+    /// # Errors
+    /// `NotFound` for what nobody asked for, and to a query while the recording is not running; `Conflict` for a sid that is taken;
+    /// `InvalidInput` for what cannot be recorded; whatever the store gives.
+    pub async fn answer(&self, question: Question) -> Result<Value> {
+        match question {
+            Question::Start(start) => self.start(start).await,
+            Question::Stop { sid } => {
+                let request = self.requests.end(&sid).await.map_err(|error| unknown(&sid, error))?;
+                Ok(json!({ "sid": request.sid, "wanted": request.wanted }))
+            }
+            Question::Query { sid } => self.query(&sid).await,
+            Question::List => {
+                let recordings = self.view.recordings();
+                let line = |(sid, state)| json!({ "sid": sid, "state": state });
+                Ok(json!({ "recordings": recordings.into_iter().map(line).collect::<Vec<_>>() }))
+            }
+            Question::Nodes => Ok(json!({ "nodes": self.view.nodes() })),
+        }
+    }
+
+    async fn start(&self, start: Start) -> Result<Value> {
+        let Start { sid, cname, source, prefix, segment_millis } = start;
+        let segment_millis = segment_millis.unwrap_or(SEGMENT_MILLIS);
+        if !(1000..=3_600_000).contains(&segment_millis) {
+            let message =
+                format!("a segment of {segment_millis} ms: it must be at least 1 s, and at most an hour");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        if source.is_empty() || source == "-" {
+            let message = "the source must be one that every node can reach: a URL, or a file's path";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        match self.recordings.read(&sid).await {
+            Ok(state) => {
+                let message = format!("there is a recording {} already: it is {}", state.id(), state.phase);
+                return Err(Error::new(ErrorKind::Conflict, message));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let request = Request {
+            schema: Request::SCHEMA,
+            sid,
+            cname,
+            prefix,
+            source,
+            segment_millis,
+            wanted: Wanted::Record,
+            unknown: Map::new(),
+        };
+        self.requests.add(&request).await?;
+        Ok(json!({ "sid": request.sid, "cname": request.cname }))
+    }
+
+    async fn query(&self, sid: &Sid) -> Result<Value> {
+        let state = self.view.recordings().get(sid).copied();
+        match state {
+            Some(State::Starting | State::Recovering) => {
+                let word = if state == Some(State::Starting) { "being started" } else { "being recovered" };
+                Err(Error::new(ErrorKind::NotFound, format!("the recording {sid} is {word}; try again")))
+            }
+            Some(_) => {
+                let status = self.recordings.status(sid).await?;
+                Ok(json!({ "sid": sid, "state": state, "status": status }))
+            }
+            None => {
+                // Perhaps it was asked for a moment ago, at another node.
+                self.requests.get(sid).await.map_err(|error| unknown(sid, error))?;
+                Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!("the recording {sid} is being started; try again"),
+                ))
+            }
+        }
+    }
+}
+
+fn unknown(sid: &Sid, error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => Error::new(ErrorKind::NotFound, format!("nobody asked for a recording {sid}")),
+        _ => error,
+    }
+}

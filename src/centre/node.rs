@@ -1,0 +1,473 @@
+//! A worker of the centre: it renews its lease, watches the others', and starts, takes over and ends recordings.
+//!
+//! One loop for all of them: nothing of it grows with the recordings that simply run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde_json::Map;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use super::board::{Membership, Requests};
+use super::lease::{Lease, MOST_HANDED, RENEWAL, Standing};
+use super::policy::{Action, Control, Known, Policy};
+use super::request::{Request, Wanted};
+use super::task::{Ask, Job, Outcome, record};
+use super::view::View;
+use super::watch::{Verdict, Watch};
+use crate::clock::draw;
+use crate::continuity::{Holder, HolderOptions, Phase, Recordings};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::Sid;
+use crate::recorder::Options;
+use crate::salvage::{Destination, News, Others, SalvageOptions};
+use crate::store::Store;
+use crate::time::MediaSpan;
+
+/// The loop turns so often.
+const TICK: Duration = Duration::from_secs(1);
+/// A request of the loop's own that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What could not be begun is tried again after this, the own lost sources too.
+const AGAIN: Duration = Duration::from_secs(15);
+/// Recordings that are begun, or taken over, at once: heirs of many must not ask a store for all at one time.
+const PACE: usize = 32;
+/// Control objects read at once.
+const READS: usize = 16;
+/// Who leaves records on for so long, until others have taken what it has.
+const DRAIN: Duration = Duration::from_secs(30);
+/// Who leaves stays listed so long, for others to read what it has handed on.
+const FAREWELL: Duration = Duration::from_secs(8);
+/// A lease that nobody has renewed for so long is taken away.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
+/// How long the store may keep a salvage waiting.
+const SALVAGE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a node needs.
+#[derive(Debug)]
+pub struct NodeOptions {
+    /// Where everything is.
+    pub store: Store,
+    /// In which form it keeps recordings.
+    pub recordings: Recordings,
+    /// How workers hear of each other.
+    pub membership: Box<dyn Membership>,
+    /// When recordings are taken over.
+    pub policy: Policy,
+    /// Recordings that this worker holds at most.
+    pub capacity: u32,
+    /// How it records; prefix, lease, epoch and lengths of segments are each recording's.
+    pub recorder: Options,
+    /// What others may ask about.
+    pub view: View,
+}
+
+/// Random hex digits for a worker's lease.
+///
+/// # Errors
+/// Where there is no chance to draw from.
+pub fn worker_id(options: &Options) -> Result<String> {
+    Ok(format!("{:016x}", u64::from_be_bytes(draw(&*options.chance)?)))
+}
+
+struct Running {
+    ask: watch::Sender<Ask>,
+}
+
+/// How a node leaves.
+struct Leaving {
+    /// What nobody has taken by then is left without a worker.
+    gives_up: Duration,
+    /// The node may be gone then.
+    gone: Duration,
+}
+
+struct Node {
+    options: NodeOptions,
+    lease: Lease,
+    requests: Requests,
+    watch: Watch,
+    asked: BTreeMap<Sid, Request>,
+    known: BTreeMap<Sid, Known>,
+    /// When what is known of a recording was read.
+    read_at: BTreeMap<Sid, Duration>,
+    /// Whose lease has named a recording as handed on, and was heeded.
+    heeded: BTreeMap<String, usize>,
+    running: BTreeMap<Sid, Running>,
+    /// Not to be tried before.
+    not_before: BTreeMap<Sid, Duration>,
+    done: mpsc::UnboundedSender<(Sid, Outcome)>,
+    /// What is being brought to the store of recordings that others have taken.
+    salvages: JoinSet<()>,
+}
+
+/// Runs a worker until `stop` ends; then what it records is left to others. `beat` is called as long as the loop turns.
+///
+/// # Errors
+/// Whatever the first reading of the store gives. Later failures are waited out.
+pub async fn serve(
+    worker: String,
+    options: NodeOptions,
+    stop: impl Future<Output = ()>,
+    beat: impl Fn() + Send,
+) -> Result<()> {
+    let (done, mut ended) = mpsc::unbounded_channel();
+    let clock = options.recorder.clock.clone();
+    let lease = Lease {
+        schema: Lease::SCHEMA,
+        worker,
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        pid: std::process::id(),
+        beat: 0,
+        standing: Standing::Serving,
+        capacity: options.capacity,
+        recordings: 0,
+        handed: Vec::new(),
+        unknown: Map::new(),
+    };
+    let requests = Requests::new(&options.store);
+    let mut node = Node {
+        options,
+        lease,
+        requests,
+        watch: Watch::default(),
+        asked: BTreeMap::new(),
+        known: BTreeMap::new(),
+        read_at: BTreeMap::new(),
+        heeded: BTreeMap::new(),
+        running: BTreeMap::new(),
+        not_before: BTreeMap::new(),
+        done,
+        salvages: JoinSet::new(),
+    };
+    let mut stop = std::pin::pin!(stop);
+    let mut renewed: Option<Duration> = None;
+    let mut leaving: Option<Leaving> = None;
+    loop {
+        let now = clock.monotonic();
+        beat();
+        if renewed.is_none_or(|at| now.saturating_sub(at) >= RENEWAL) {
+            renewed = Some(now);
+            node.exchange().await;
+        }
+        match &leaving {
+            None => node.act().await,
+            Some(leaving) => {
+                node.relieve(now >= leaving.gives_up).await;
+                if node.running.is_empty() && now >= leaving.gone {
+                    break;
+                }
+            }
+        }
+        tokio::select! {
+            () = &mut stop, if leaving.is_none() => {
+                info!(recordings = node.running.len(), "leaving");
+                node.lease.standing = Standing::Draining;
+                for running in node.running.values() {
+                    // It may have ended meanwhile.
+                    let _ = running.ask.send(Ask::Rest);
+                }
+                let now = clock.monotonic();
+                leaving = Some(Leaving { gives_up: now + DRAIN, gone: now });
+                renewed = None;
+            }
+            Some((sid, outcome)) = ended.recv() => {
+                node.ended(&sid, outcome);
+                if let Some(leaving) = &mut leaving {
+                    // Others are to read what was handed on.
+                    leaving.gone = clock.monotonic() + FAREWELL;
+                    renewed = None;
+                }
+            }
+            () = clock.sleep(TICK) => {}
+        }
+    }
+    node.salvages.join_all().await;
+    node.options.membership.remove(&node.lease.worker).await
+}
+
+impl Node {
+    fn now(&self) -> Duration {
+        self.options.recorder.clock.monotonic()
+    }
+
+    /// Says that this worker lives, and hears who else does, and what is asked for.
+    async fn exchange(&mut self) {
+        self.lease.beat += 1;
+        self.lease.recordings = u32::try_from(self.running.len()).unwrap_or(u32::MAX);
+        let clock = self.options.recorder.clock.clone();
+        let membership = &mut self.options.membership;
+        let (lease, requests) = (&self.lease, &mut self.requests);
+        let exchange = async {
+            membership.renew(lease).await?;
+            let leases = membership.read().await?;
+            let asked: Vec<Request> = requests.read().await?.cloned().collect();
+            Ok::<_, Error>((leases, asked))
+        };
+        let heard = tokio::select! {
+            heard = exchange => heard,
+            () = clock.sleep(PATIENCE) => {
+                let message = format!("the store does not answer for {} s", PATIENCE.as_secs());
+                Err(Error::new(ErrorKind::Unavailable, message))
+            }
+        };
+        let now = clock.monotonic();
+        match heard {
+            Ok((leases, asked)) => {
+                self.watch.read(now, leases);
+                self.forget(now).await;
+                self.asked = asked.into_iter().map(|request| (request.sid.clone(), request)).collect();
+            }
+            Err(error) => {
+                warn!(error = %error.report(), "leases are not exchanged");
+                self.watch.missed(now);
+            }
+        }
+    }
+
+    /// Takes away leases that nobody has renewed for long.
+    async fn forget(&self, now: Duration) {
+        for lease in self.watch.leases() {
+            let (Verdict::Silent(since) | Verdict::Gone(since)) = self.watch.verdict(&lease.worker, now)
+            else {
+                continue;
+            };
+            if since >= FORGOTTEN
+                && let Err(error) = self.options.membership.remove(&lease.worker).await
+            {
+                warn!(worker = lease.worker, error = %error.report(), "its lease stays");
+            }
+        }
+    }
+
+    /// Does what is to be done now.
+    async fn act(&mut self) {
+        self.look().await;
+        let now = self.now();
+        self.stop_what_ended();
+        let mut begun = 0;
+        for (sid, known) in &self.known {
+            if self.running.contains_key(sid) || self.not_before.get(sid).is_some_and(|at| now < *at) {
+                continue;
+            }
+            let me = &self.lease.worker;
+            let Some(action) = self.options.policy.decide(sid, known, &self.watch, me, now) else { continue };
+            let Some(request) = self.asked.get(sid) else { continue };
+            let full = self.running.len() >= usize::try_from(self.options.capacity).unwrap_or(usize::MAX);
+            begun += 1;
+            if begun > PACE || full && action != Action::Stop {
+                break;
+            }
+            info!(%sid, ?action, "acting");
+            let (ask, asked) = watch::channel(Ask::Run);
+            let (done, sid) = (self.done.clone(), sid.clone());
+            let work = work(&self.options, request.clone(), self.lease.worker.clone(), action, asked);
+            self.running.insert(sid.clone(), Running { ask });
+            tokio::spawn(async move {
+                let outcome = work.await;
+                // The node is gone: nobody asks any more.
+                let _ = done.send((sid, outcome));
+            });
+        }
+        self.options.view.update(&self.watch, self.known.iter(), &self.lease.worker, now);
+    }
+
+    /// Ends the recordings that others have taken, or all of them.
+    async fn relieve(&mut self, all: bool) {
+        self.look().await;
+        let me = Some(&self.lease.worker);
+        for (sid, running) in &self.running {
+            let control = self.known.get(sid).and_then(|known| known.control.as_ref());
+            // Whoever took it has begun: only then nothing is missing between the two.
+            let is_relieved = control
+                .is_some_and(|control| control.worker.as_ref() != me && control.phase == Phase::Recording);
+            if is_relieved || all {
+                // It may have ended meanwhile.
+                let _ = running.ask.send(if is_relieved { Ask::Leave } else { Ask::HandOn });
+            }
+        }
+        self.options.view.update(&self.watch, self.known.iter(), &self.lease.worker, self.now());
+    }
+
+    fn stop_what_ended(&self) {
+        for (sid, running) in &self.running {
+            if self.asked.get(sid).is_some_and(|request| request.wanted == Wanted::Stop) {
+                // It may have ended meanwhile.
+                let _ = running.ask.send(Ask::Stop);
+            }
+        }
+    }
+
+    /// Reads the control objects that may have changed: of what is new, of what was handed on, of holders that are gone.
+    async fn look(&mut self) {
+        let now = self.now();
+        self.known.retain(|sid, _| self.asked.contains_key(sid));
+        let mut wanted: Vec<Sid> = Vec::new();
+        for (sid, request) in &self.asked {
+            let stale = match self.known.get_mut(sid) {
+                None => true,
+                Some(known) => {
+                    known.wanted = request.wanted;
+                    let is_old = self.read_at.get(sid).is_none_or(|at| now.saturating_sub(*at) >= RENEWAL);
+                    is_old && self.may_have_changed(sid)
+                }
+            };
+            if stale {
+                wanted.push(sid.clone());
+            }
+        }
+        let recordings = &self.options.recordings;
+        let reads = futures_util::stream::iter(wanted).map(|sid| async move {
+            let read = recordings.read(&sid).await;
+            (sid, read)
+        });
+        let mut reads = reads.buffer_unordered(READS);
+        let mut heard = Vec::new();
+        while let Some(read) = reads.next().await {
+            heard.push(read);
+        }
+        drop(reads);
+        for (sid, read) in heard {
+            let control = match read {
+                Ok(state) => {
+                    Some(Control { phase: state.phase, epoch: state.epoch, worker: state.holder.lease })
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(error) => {
+                    warn!(%sid, error = %error.report(), "cannot be looked at");
+                    continue;
+                }
+            };
+            self.learn(sid, control);
+        }
+        for lease in self.watch.leases() {
+            self.heeded.insert(lease.worker.clone(), lease.handed.len());
+        }
+        self.heeded.retain(|worker, _| self.watch.leases().any(|lease| lease.worker == *worker));
+    }
+
+    fn learn(&mut self, sid: Sid, control: Option<Control>) {
+        let now = self.now();
+        self.read_at.insert(sid.clone(), now);
+        let Some(request) = self.asked.get(&sid) else { return };
+        let same = self.known.get(&sid).filter(|known| known.control == control);
+        let since = same.map_or(now, |known| known.since);
+        self.known.insert(sid, Known { wanted: request.wanted, control, since });
+    }
+
+    /// Whether somebody else may have done something to a recording since it was read.
+    fn may_have_changed(&self, sid: &Sid) -> bool {
+        let control = self.known.get(sid).and_then(|known| known.control.as_ref());
+        if self.running.contains_key(sid) {
+            // Until it is seen to be ours.
+            let is_ours = |control: &Control| {
+                control.worker.as_ref() == Some(&self.lease.worker) && control.phase == Phase::Recording
+            };
+            return self.lease.standing == Standing::Draining || !control.is_some_and(is_ours);
+        }
+        let handed = |lease: &Lease| {
+            let heeded = self.heeded.get(&lease.worker).copied().unwrap_or(0);
+            lease.handed.iter().skip(heeded).any(|handed| handed == sid)
+        };
+        if self.watch.leases().any(handed) {
+            return true;
+        }
+        match control {
+            None => true,
+            Some(control) if control.phase.is_final() => false,
+            Some(Control { worker: Some(worker), phase, .. }) => {
+                *phase != Phase::Recording || self.watch.verdict(worker, self.now()) != Verdict::Alive
+            }
+            Some(Control { worker: None, .. }) => false,
+        }
+    }
+
+    fn ended(&mut self, sid: &Sid, outcome: Outcome) {
+        self.running.remove(sid);
+        self.read_at.remove(sid);
+        self.known.remove(sid);
+        match outcome {
+            Outcome::Stopped => info!(%sid, "stopped"),
+            Outcome::Relieved => {
+                info!(%sid, "relieved");
+                self.salvage();
+            }
+            Outcome::Handed => {
+                info!(%sid, "handed on");
+                self.not_before.insert(sid.clone(), self.now() + AGAIN);
+                if self.lease.handed.len() < MOST_HANDED {
+                    self.lease.handed.push(sid.clone());
+                }
+            }
+            Outcome::Failed(error) => {
+                warn!(%sid, error = %error.report(), "not recording");
+                match error.kind() {
+                    // Somebody else was first.
+                    ErrorKind::Conflict | ErrorKind::Abandoned => {}
+                    ErrorKind::Fenced => self.salvage(),
+                    _ => drop(self.not_before.insert(sid.clone(), self.now() + AGAIN)),
+                }
+            }
+        }
+    }
+}
+
+impl Node {
+    /// Brings to the store what a recording had in the spool that another worker has taken.
+    fn salvage(&mut self) {
+        let place =
+            Destination { store: self.options.store.clone(), recordings: self.options.recordings.clone() };
+        let recorder = &self.options.recorder;
+        let Ok(base) = recorder.spool.base(&place.store) else { return };
+        let options = SalvageOptions {
+            clock: recorder.clock.clone(),
+            seed: self.lease.beat,
+            patience: Some(SALVAGE_PATIENCE),
+            on_retry: Arc::new(|_, _, _| {}),
+            may_go: Arc::new(|| true),
+        };
+        let others = Others::start(base, place, options, |news| {
+            if let News::Failed { folder, error } = news {
+                warn!(folder, error = %error.report(), "not salvaged");
+            }
+        });
+        self.salvages.spawn(async move { others.finish(SALVAGE_PATIENCE).await });
+    }
+}
+
+/// Carries an action out.
+fn work(
+    options: &NodeOptions,
+    request: Request,
+    worker: String,
+    action: Action,
+    ask: watch::Receiver<Ask>,
+) -> impl Future<Output = Outcome> + Send + use<> {
+    let mut recorder = options.recorder.clone();
+    recorder.prefix = request.prefix.clone();
+    recorder.lease = Some(worker);
+    recorder.rules.target = MediaSpan::from_millis(i64::try_from(request.segment_millis).unwrap_or(i64::MAX));
+    recorder.rules.max_length = recorder.rules.target + recorder.rules.target;
+    recorder.epoch = match action {
+        Action::TakeOver { epoch } => Some(epoch),
+        Action::Start | Action::Stop => None,
+    };
+    let (store, recordings) = (options.store.clone(), options.recordings.clone());
+    async move {
+        if action != Action::Stop {
+            return record(Job { store, request, options: recorder }, ask).await;
+        }
+        let holder_options = HolderOptions {
+            clock: recorder.clock.clone(),
+            chance: recorder.chance.clone(),
+            on_retry: Arc::new(|_, _, _| {}),
+            lease: None,
+        };
+        let stopped = Holder::stop_for_another(recordings.register(&request.sid), holder_options).await;
+        stopped.map_or_else(Outcome::Failed, |_| Outcome::Stopped)
+    }
+}

@@ -1,0 +1,85 @@
+//! What somebody asked the centre to record: it outlives every node.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{Cname, RecordingId, Sid};
+use crate::naming::Prefix;
+
+/// Where requests are.
+pub(super) const FOLDER: &str = ".tapeline/requests";
+
+/// What is wanted of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// That it runs.
+    Record,
+    /// That it ends. Nothing comes after this.
+    Stop,
+}
+
+/// A recording that the centre keeps running.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Version of this form.
+    pub schema: u32,
+    /// The recording.
+    pub sid: Sid,
+    /// Its channel.
+    pub cname: Cname,
+    /// Folders before its names.
+    #[serde(default)]
+    pub prefix: Prefix,
+    /// What to record: an input that every node can reach.
+    pub source: String,
+    /// A segment of at least so many milliseconds ends at the next key frame.
+    pub segment_millis: u64,
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// Fields of a later program.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+impl Request {
+    /// The version of the form.
+    pub const SCHEMA: u32 = 1;
+
+    /// The key of a recording's request.
+    pub fn key(sid: &Sid) -> String {
+        format!("{FOLDER}/{sid}.json")
+    }
+
+    /// The recording.
+    pub fn id(&self) -> RecordingId {
+        RecordingId { sid: self.sid.clone(), cname: self.cname.clone() }
+    }
+
+    /// The document's text.
+    ///
+    /// # Panics
+    /// Never: it is a plain struct with string keys.
+    pub fn encode(&self) -> Bytes {
+        serde_json::to_vec(self).expect("a plain struct with string keys can be written").into()
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// `Malformed` where it is none, or of a later form.
+    pub fn decode(text: &[u8]) -> Result<Self> {
+        let malformed = |why: String| Error::new(ErrorKind::Malformed, format!("a request: {why}"));
+        let read: Self = serde_json::from_slice(text).map_err(|error| malformed(error.to_string()))?;
+        if read.schema != Self::SCHEMA {
+            return Err(malformed(format!(
+                "schema {}, and this program knows {}",
+                read.schema,
+                Self::SCHEMA
+            )));
+        }
+        Ok(read)
+    }
+}

@@ -1,0 +1,120 @@
+//! `tapeline ctl`: what is asked of a node on this machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::serve::default_socket;
+use super::terminal::print;
+use super::text::Table;
+use crate::centre::{Question, Start, ask};
+use crate::clock::random_bytes;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{Cname, Sid};
+use crate::naming::Prefix;
+
+/// Ask a node to start, stop or show recordings
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+    /// Where the node listens
+    #[arg(long, global = true, value_name = "PATH", default_value_os_t = default_socket())]
+    socket: PathBuf,
+    /// The node's answer as it is, in JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Record a source until somebody stops it, whatever becomes of the nodes
+    Start {
+        /// udp://ADDR:PORT, tcp://ADDR:PORT, http(s)://URL, or a file: every node must be able to reach it
+        source: String,
+        /// Recording id; by default 32 random hex digits
+        #[arg(long)]
+        sid: Option<String>,
+        /// Channel name
+        #[arg(long, default_value = "main")]
+        cname: String,
+        /// Folders before every name in the store, joined by /
+        #[arg(long, default_value = "", hide_default_value = true)]
+        prefix: String,
+        /// A segment of at least this length ends at the next key frame
+        #[arg(long, value_name = "TIME", default_value = "15s", value_parser = humantime::parse_duration)]
+        segment: std::time::Duration,
+    },
+    /// End a recording for good
+    Stop {
+        /// Recording id
+        sid: String,
+    },
+    /// What a recording came to so far; not found while it is being started or recovered
+    Query {
+        /// Recording id
+        sid: String,
+    },
+    /// All recordings that were asked for, and whether they record
+    List,
+    /// All nodes' workers, and whether they live
+    Nodes,
+}
+
+/// Asks, and shows the answer.
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let question = question(arguments.verb)?;
+    let answer = ask(&arguments.socket, &question).await?;
+    if arguments.json {
+        print(answer);
+        return Ok(());
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match question {
+        Question::Start(_) => print(format_args!("{} is asked for", text(&answer["sid"]))),
+        Question::Stop { sid } => print(format_args!("{sid} is to end")),
+        Question::Query { .. } => {
+            print(serde_json::to_string_pretty(&answer).unwrap_or_else(|_| answer.to_string()));
+        }
+        Question::List => print(table(&answer["recordings"], &["sid", "state"])),
+        Question::Nodes => {
+            let columns = ["worker", "host", "pid", "standing", "alive", "recordings", "capacity"];
+            print(table(&answer["nodes"], &columns));
+        }
+    }
+    Ok(())
+}
+
+fn table(rows: &Value, columns: &[&str]) -> Table {
+    let mut table = Table::new(columns.iter().map(|column| column.to_uppercase()));
+    for row in rows.as_array().into_iter().flatten() {
+        let cell =
+            |column: &&str| row[column].as_str().map_or_else(|| row[column].to_string(), str::to_owned);
+        table.row(columns.iter().map(cell));
+    }
+    table
+}
+
+fn question(verb: Verb) -> Result<Question> {
+    Ok(match verb {
+        Verb::Start { source, sid, cname, prefix, segment } => {
+            let sid = match sid {
+                Some(sid) => Sid::new(&sid)?,
+                None => Sid::from_random(random_bytes()?),
+            };
+            Question::Start(Start {
+                sid,
+                cname: Cname::new(&cname)?,
+                source,
+                prefix: Prefix::new(&prefix)
+                    .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?,
+                segment_millis: u64::try_from(segment.as_millis()).ok(),
+            })
+        }
+        Verb::Stop { sid } => Question::Stop { sid: Sid::new(&sid)? },
+        Verb::Query { sid } => Question::Query { sid: Sid::new(&sid)? },
+        Verb::List => Question::List,
+        Verb::Nodes => Question::Nodes,
+    })
+}

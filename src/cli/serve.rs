@@ -1,0 +1,100 @@
+//! `tapeline serve`: a node of the fault processing centre. This process watches over another, which records.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::guard::guard;
+use super::place::Server;
+use super::signals::StopSignals;
+use super::terminal::print;
+use crate::centre::{Desk, NodeOptions, Policy, StoreMembership, View, listen, serve, worker_id};
+use crate::clock::{SystemClock, random_bytes};
+use crate::continuity::{Recordings, probe};
+use crate::error::Result;
+use crate::recorder::{Options, Spool};
+use crate::spool::SpoolBase;
+use crate::store::{Store, StoreOptions};
+
+/// Keep recordings running, and take over those of nodes that are gone
+///
+/// Any number of nodes share a store and nothing else. What is to be recorded is asked for with tapeline ctl, at any of them.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// A folder, or a URL: file:///path, s3://bucket/prefix, gs://, az:// (credentials from the environment)
+    #[arg(long, value_name = "STORE")]
+    store: String,
+    #[command(flatten)]
+    server: Server,
+    /// Recordings that this node holds at most
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    capacity: u32,
+    /// Take a silent host for dead at once, without a minute in which it may come back
+    #[arg(long)]
+    fast: bool,
+    /// Where tapeline ctl finds this node
+    #[arg(long, value_name = "PATH", default_value_os_t = default_socket())]
+    socket: PathBuf,
+    /// Where segments wait until they are committed; by default as tapeline record has it
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
+    /// The process that records
+    #[arg(long, hide = true)]
+    worker: bool,
+}
+
+/// In the user's runtime folder, or that for all temporary files.
+pub fn default_socket() -> PathBuf {
+    let folder = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    folder.join("tapeline").join("serve.sock")
+}
+
+impl Arguments {
+    fn open(&self) -> Result<Store> {
+        let options = StoreOptions { endpoint: self.server.endpoint.clone(), ..StoreOptions::default() };
+        Store::open_with(&self.store, &options)
+    }
+}
+
+/// Serves until it is asked to stop; then its recordings are left to others.
+pub async fn run(arguments: Arguments) -> Result<()> {
+    if arguments.worker {
+        return work(&arguments).await;
+    }
+    let store = arguments.open()?;
+    let clock = SystemClock::shared();
+    // What is wrong with the store is said here, and once.
+    probe::prepare(&store, &clock, random_bytes()?).await?;
+    guard(&StoreMembership::new(&store), &clock).await
+}
+
+async fn work(arguments: &Arguments) -> Result<()> {
+    let mut signals = StopSignals::listen()?;
+    let store = arguments.open()?;
+    let clock = SystemClock::shared();
+    let form = probe::prepare(&store, &clock, random_bytes()?).await?;
+    let recordings = Recordings::new(&store, form);
+    let mut recorder = Options { clock: clock.clone(), ..Options::default() };
+    if let Some(folder) = &arguments.spool {
+        recorder.spool = Spool::In(SpoolBase::folder(folder));
+    }
+    let worker = worker_id(&recorder)?;
+    print(&worker);
+    let view = View::default();
+    let desk = Desk::new(&store, recordings.clone(), view.clone());
+    let options = NodeOptions {
+        membership: Box::new(StoreMembership::new(&store)),
+        policy: Policy { fast: arguments.fast },
+        capacity: arguments.capacity,
+        store,
+        recordings,
+        recorder,
+        view,
+    };
+    let socket = listen(&arguments.socket, desk, clock);
+    let node = serve(worker, options, async move { signals.requested().await }, || print("."));
+    tokio::select! {
+        served = node => served,
+        failed = socket => failed,
+    }
+}

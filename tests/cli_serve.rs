@@ -1,0 +1,291 @@
+//! The fault processing centre as processes: recordings are moved when their node is gone, in time, and only then.
+//!
+//! `TAPELINE_TEST_ROUNDS` sets how many faults are tried, `TAPELINE_TEST_RECORDINGS` on how many recordings.
+
+mod serve_support;
+mod support;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use serve_support::{Live, Node, signal};
+use support::{Place, block_on, until};
+use tapeline::clock::{Clock, SystemClock};
+use tapeline::continuity::{ControlObject, Phase, Recordings};
+use tapeline::ids::Sid;
+
+/// A worker that is known to be dead is replaced within this, and a host of which nothing is heard.
+const KILLED: Duration = Duration::from_secs(30);
+const DISCONNECTED: Duration = Duration::from_secs(90);
+
+struct Centre {
+    place: Place,
+    live: Live,
+    recordings: Recordings,
+}
+
+impl Centre {
+    fn new(place: Place) -> (Self, Node) {
+        let first = Node::start(&place, &[]);
+        let recordings =
+            block_on(Recordings::open(&place.store())).unwrap().expect("the node has prepared it");
+        (Self { place, live: Live::start(), recordings }, first)
+    }
+
+    fn state(&self, sid: &str) -> Option<ControlObject> {
+        block_on(self.recordings.read(&Sid::new(sid).unwrap())).ok()
+    }
+
+    /// Begins recordings, and waits until something of each is committed.
+    fn begin(&self, node: &Node, sids: &[String]) {
+        for sid in sids {
+            let said = node.ask(&["start", &self.live.url(), "--sid", sid, "--segment", "2s"]);
+            assert_eq!(said.code, Some(0), "{}", said.stderr);
+        }
+        for sid in sids {
+            until("a recording to begin", || {
+                self.state(sid).filter(|state| state.outputs.iter().any(|output| output.segments > 0))
+            });
+        }
+    }
+
+    /// Waits until each of these has committed something in a later generation than it had; gives the times since `begin`.
+    fn moved(&self, before: &BTreeMap<String, u8>, clock: &SystemClock, limit: Duration) -> Vec<Duration> {
+        let mut times = BTreeMap::new();
+        while times.len() < before.len() {
+            assert!(
+                clock.monotonic() < limit,
+                "{} of {} moved in time: {times:?}",
+                times.len(),
+                before.len()
+            );
+            for (sid, generation) in before {
+                let is_moved = |state: &ControlObject| {
+                    state.generation.get() > *generation
+                        && state.phase == Phase::Recording
+                        && state.outputs.iter().any(|output| output.segments > 0)
+                };
+                if !times.contains_key(sid) && self.state(sid).as_ref().is_some_and(is_moved) {
+                    times.insert(sid.clone(), clock.monotonic());
+                }
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        times.into_values().collect()
+    }
+
+    /// Ends them, and makes sure that each stitches into a list that lacks no more than was out of order for.
+    fn end(&self, node: &Node, sids: &[String], longest_gap: Duration) {
+        for sid in sids {
+            assert_eq!(node.ask(&["stop", sid]).code, Some(0));
+        }
+        for sid in sids {
+            until("a recording to end", || self.state(sid).filter(|state| state.phase == Phase::Stopped));
+            let report = self.place.run("stitch", ["--sid", sid, "--json", "--out", "-"]);
+            assert_eq!(report.code, Some(0), "{}", report.stderr);
+            let absent = self.absent(sid);
+            assert!(u128::from(absent) <= longest_gap.as_millis(), "{sid} lacks {absent} ms");
+        }
+    }
+
+    /// Milliseconds of a recording's time that nothing in the store covers.
+    fn absent(&self, sid: &str) -> u64 {
+        let status = self.place.run("status", ["--sid", sid, "--json"]).object();
+        let account = &status["accounts"][0];
+        account["absent_millis"].as_object().unwrap().values().filter_map(Value::as_u64).sum()
+    }
+}
+
+/// What befalls a node, or the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    KillWorker,
+    /// Both stand still for 20 s.
+    PauseNode,
+    /// The worker stands still until its parent has had enough.
+    HangWorker,
+    SourceAway,
+    KillParent,
+    KillNode,
+}
+
+const FAULTS: [Fault; 6] = [
+    Fault::KillWorker,
+    Fault::PauseNode,
+    Fault::HangWorker,
+    Fault::SourceAway,
+    Fault::KillParent,
+    Fault::KillNode,
+];
+const PAUSE: Duration = Duration::from_secs(20);
+
+impl Fault {
+    /// Within which time the node's recordings must be moved; `None`: they must not.
+    fn limit(self) -> Option<Duration> {
+        match self {
+            Self::KillWorker | Self::HangWorker => Some(KILLED),
+            Self::KillNode => Some(DISCONNECTED),
+            Self::PauseNode | Self::SourceAway | Self::KillParent => None,
+        }
+    }
+
+    fn strike(self, node: &Node, live: &Live) {
+        let (_, worker) = node.worker();
+        let both = [worker, node.parent()];
+        match self {
+            Self::KillWorker => signal("KILL", worker),
+            Self::HangWorker => signal("STOP", worker),
+            Self::KillParent => signal("KILL", node.parent()),
+            // The parent first: it would tell.
+            Self::KillNode => both.iter().rev().for_each(|pid| signal("KILL", *pid)),
+            Self::PauseNode => {
+                both.iter().rev().for_each(|pid| signal("STOP", *pid));
+                std::thread::sleep(PAUSE);
+                both.iter().for_each(|pid| signal("CONT", *pid));
+            }
+            Self::SourceAway => {
+                live.set_silent(true);
+                std::thread::sleep(PAUSE);
+                live.set_silent(false);
+            }
+        }
+    }
+}
+
+fn from_env(name: &str, usual: usize) -> usize {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap())
+}
+
+/// Three nodes, and one fault after the other.
+fn chaos(place: Place) {
+    let (centre, first) = Centre::new(place);
+    let mut nodes = vec![first, Node::start(&centre.place, &[]), Node::start(&centre.place, &[])];
+    let count = from_env("TAPELINE_TEST_RECORDINGS", 6);
+    let mut killed = Vec::new();
+    for round in 0..from_env("TAPELINE_TEST_ROUNDS", 2) {
+        let fault = FAULTS[round % FAULTS.len()];
+        let sids = sids(round, count);
+        centre.begin(&nodes[round % nodes.len()], &sids);
+        let victim = nodes.remove(round % nodes.len());
+        let (worker, _) = victim.worker();
+        let [of_victim, of_others] = held(&centre, &sids, &worker);
+        let clock = SystemClock::new();
+        fault.strike(&victim, &centre.live);
+        let times = match fault.limit() {
+            Some(limit) => centre.moved(&of_victim, &clock, limit),
+            None => {
+                std::thread::sleep(PAUSE);
+                Vec::new()
+            }
+        };
+        println!("round {round}: {fault:?}, {} of {count} recordings moved after {times:.1?}", times.len());
+        if fault.limit() == Some(KILLED) {
+            killed.extend(times);
+        }
+        let untouched = of_others.iter().chain(of_victim.iter().filter(|_| fault.limit().is_none()));
+        for (sid, generation) in untouched {
+            let now = centre.state(sid).unwrap();
+            assert_eq!(now.generation.get(), *generation, "{fault:?}: {sid} was moved for nothing: {now:?}");
+        }
+        let lost = fault.limit().unwrap_or(PAUSE + KILLED);
+        centre.end(&nodes[0], &sids, lost);
+        // Its like takes its place.
+        drop(victim);
+        nodes.push(Node::start(&centre.place, &[]));
+    }
+    killed.sort();
+    if let (Some(longest), Some(median)) = (killed.last(), killed.get(killed.len() / 2)) {
+        println!("killed: {} moved, median {median:.1?}, longest {longest:.1?}", killed.len());
+        assert!(*median < KILLED / 2, "{killed:?}");
+    }
+}
+
+#[test]
+fn faults_of_nodes_on_a_folder() {
+    chaos(Place::folder());
+}
+
+#[test]
+fn faults_of_nodes_on_a_server() {
+    let Some(place) = Place::bucket() else { return };
+    chaos(place);
+}
+
+fn sids(round: usize, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("r{round}-{number}")).collect()
+}
+
+/// The generation of each that `worker` holds, and of each that others do.
+fn held(centre: &Centre, sids: &[String], worker: &str) -> [BTreeMap<String, u8>; 2] {
+    let mut found = [BTreeMap::new(), BTreeMap::new()];
+    for sid in sids {
+        let state = centre.state(sid).unwrap();
+        let of_others = usize::from(state.holder.lease.as_deref() != Some(worker));
+        found[of_others].insert(sid.clone(), state.generation.get());
+    }
+    found
+}
+
+#[test]
+fn a_killed_worker_is_replaced_at_once_and_a_node_that_leaves_without_a_gap() {
+    let (centre, first) = Centre::new(Place::folder());
+    let second = Node::start(&centre.place, &[]);
+    let sids = sids(0, 4);
+    centre.begin(&first, &sids);
+    let (worker, pid) = first.worker();
+    let [of_first, of_second] = held(&centre, &sids, &worker);
+    let clock = SystemClock::new();
+    signal("KILL", pid);
+    let times = centre.moved(&of_first, &clock, KILLED);
+    println!("killed: {} recordings moved after {times:?}", times.len());
+    assert_eq!(held(&centre, &sids, &worker)[0], BTreeMap::new());
+    for (sid, generation) in &of_second {
+        assert_eq!(centre.state(sid).unwrap().generation.get(), *generation, "{sid} was moved for nothing");
+    }
+    // Now the second leaves, and hands on what it has.
+    let (worker, _) = second.worker();
+    let [of_second, _] = held(&centre, &sids, &worker);
+    let absent = || of_second.keys().map(|sid| centre.absent(sid)).collect::<Vec<u64>>();
+    let before = absent();
+    let clock = SystemClock::new();
+    second.leave();
+    let times = centre.moved(&of_second, &clock, KILLED);
+    println!("left: {} recordings moved after {times:?}", times.len());
+    assert_eq!(before, absent(), "handed on without a gap in the account");
+    centre.end(&first, &sids, KILLED);
+}
+
+#[test]
+fn what_is_asked_is_checked_and_outlives_the_node_that_was_asked() {
+    let (centre, first) = Centre::new(Place::folder());
+    let url = centre.live.url();
+    for (arguments, code, part) in [
+        (&["query", "nobody"][..], 4, "nobody asked"),
+        (&["stop", "nobody"], 4, "nobody asked"),
+        (&["start", "-", "--sid", "x"], 2, "every node can reach"),
+        (&["start", &url, "--sid", "x", "--segment", "10ms"], 2, "at least 1 s"),
+    ] {
+        first.ask(arguments).assert_error(code, &[part]);
+    }
+    let sid = "asked".to_owned();
+    centre.begin(&first, std::slice::from_ref(&sid));
+    first.ask(&["start", &url, "--sid", &sid]).assert_error(6, &["already"]);
+    let said = until("the recording to be known", || {
+        Some(first.ask(&["query", &sid])).filter(|said| said.code == Some(0))
+    });
+    assert_eq!(said.object()["state"], "recording");
+    // The node is gone with all it had in memory; another one finds the recording and goes on.
+    let (_, pid) = first.worker();
+    signal("KILL", first.parent());
+    signal("KILL", pid);
+    let second = Node::start(&centre.place, &["--fast"]);
+    let said = until("the recording to be given up", || {
+        Some(second.ask(&["query", &sid])).filter(|said| said.code != Some(0))
+    });
+    said.assert_error(4, &["try again"]);
+    let before = BTreeMap::from([(sid.clone(), 0)]);
+    let times = centre.moved(&before, &SystemClock::new(), DISCONNECTED);
+    println!("both killed, --fast: moved after {times:?}");
+    centre.end(&second, &[sid], DISCONNECTED);
+}
