@@ -167,9 +167,11 @@ fn chaos(place: Place) {
         let fault = FAULTS[round % FAULTS.len()];
         let sids = sids(round, count);
         centre.begin(&nodes[round % nodes.len()], &sids);
-        let victim = nodes.remove(round % nodes.len());
-        let (worker, _) = victim.worker();
-        let [of_victim, of_others] = held(&centre, &sids, &worker);
+        // The one with most to lose.
+        let of = |node: &Node| held(&centre, &sids, &node.worker().0);
+        let most = (0..nodes.len()).max_by_key(|node| of(&nodes[*node])[0].len()).unwrap();
+        let victim = nodes.remove(most);
+        let [of_victim, of_others] = of(&victim);
         let clock = SystemClock::new();
         fault.strike(&victim, &centre.live);
         let times = match fault.limit() {
