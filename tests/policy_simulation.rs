@@ -1,6 +1,6 @@
 //! The centre's policy over thousands of invented histories: nodes that die, stand still and come back, a store that is slow or away.
 //!
-//! Leases, watches and decisions are the real ones; the store, the claims and the time are played. `TAPELINE_TEST_SEEDS` sets how many
+//! Leases, watches and decisions are the real ones; the store, the claims and the time are played. `TAPELINE_TEST_HISTORIES` sets how many
 //! histories there are, `TAPELINE_TEST_SEED` runs one.
 //!
 //! - I10: with the store reachable and a healthy worker, a recording whose worker was killed records again within 30 s, one whose
@@ -332,7 +332,7 @@ fn seeds() -> std::ops::Range<u64> {
         let seed = seed.parse().unwrap();
         return seed..seed + 1;
     }
-    0..std::env::var("TAPELINE_TEST_SEEDS").map_or(3_000, |text| text.parse().unwrap())
+    0..std::env::var("TAPELINE_TEST_HISTORIES").map_or(3_000, |text| text.parse().unwrap())
 }
 
 #[test]

@@ -169,6 +169,14 @@ impl Requests {
         Request::decode(&self.store.get(&Request::key(sid), LIMIT).await?)
     }
 
+    /// Takes one away: its recording has ended.
+    ///
+    /// # Errors
+    /// Whatever deleting gives.
+    pub async fn remove(&self, sid: &Sid) -> Result<()> {
+        self.store.delete(&Request::key(sid)).await
+    }
+
     /// Asks for the end of a recording. Nothing but this ever changes a request, so that the last writer is right, whoever it is.
     ///
     /// # Errors

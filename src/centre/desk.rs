@@ -135,14 +135,17 @@ impl Desk {
                 let status = self.recordings.status(sid).await?;
                 Ok(json!({ "sid": sid, "state": state, "status": status }))
             }
-            None => {
-                // Perhaps it was asked for a moment ago, at another node.
-                self.requests.get(sid).await.map_err(|error| unknown(sid, error))?;
-                Err(Error::new(
-                    ErrorKind::NotFound,
-                    format!("the recording {sid} is being started; try again"),
-                ))
-            }
+            None => match self.recordings.status(sid).await {
+                // It ended long ago, or somebody records it without a node.
+                Ok(status) => Ok(json!({ "sid": sid, "state": status.phase, "status": status })),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    // Perhaps it was asked for a moment ago, at another node.
+                    self.requests.get(sid).await.map_err(|error| unknown(sid, error))?;
+                    let message = format!("the recording {sid} is being started; try again");
+                    Err(Error::new(ErrorKind::NotFound, message))
+                }
+                Err(error) => Err(error),
+            },
         }
     }
 }

@@ -19,7 +19,7 @@ use super::request::{Request, Wanted};
 use super::task::{Ask, Job, Outcome, record};
 use super::view::View;
 use super::watch::{Verdict, Watch};
-use crate::clock::draw;
+use crate::clock::{SharedClock, draw};
 use crate::continuity::{Holder, HolderOptions, Phase, Recordings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Sid;
@@ -42,7 +42,9 @@ const READS: usize = 16;
 const DRAIN: Duration = Duration::from_secs(30);
 /// Who leaves stays listed so long, for others to read what it has handed on.
 const FAREWELL: Duration = Duration::from_secs(8);
-/// A lease that nobody has renewed for so long is taken away.
+/// What is over is looked for so often.
+const TIDY: Duration = Duration::from_secs(60);
+/// A lease that nobody has renewed for so long is taken away, and the request for a recording that has ended.
 const FORGOTTEN: Duration = Duration::from_secs(3600);
 /// How long the store may keep a salvage waiting.
 const SALVAGE_PATIENCE: Duration = Duration::from_secs(60);
@@ -147,15 +149,24 @@ pub async fn serve(
     let mut stop = std::pin::pin!(stop);
     let mut renewed: Option<Duration> = None;
     let mut leaving: Option<Leaving> = None;
+    let mut tidied = clock.monotonic();
     loop {
         let now = clock.monotonic();
         beat();
         if renewed.is_none_or(|at| now.saturating_sub(at) >= RENEWAL) {
             renewed = Some(now);
             node.exchange().await;
+            beat();
         }
         match &leaving {
-            None => node.act().await,
+            None => {
+                node.act().await;
+                beat();
+                if now.saturating_sub(tidied) >= TIDY {
+                    tidied = now;
+                    node.forget().await;
+                }
+            }
             Some(leaving) => {
                 node.relieve(now >= leaving.gives_up).await;
                 if node.running.is_empty() && now >= leaving.gone {
@@ -186,8 +197,27 @@ pub async fn serve(
             () = clock.sleep(TICK) => {}
         }
     }
-    node.salvages.join_all().await;
-    node.options.membership.remove(&node.lease.worker).await
+    let mut salvages = std::pin::pin!(node.salvages.join_all());
+    loop {
+        beat();
+        tokio::select! {
+            _ = &mut salvages => break,
+            () = clock.sleep(TICK) => {}
+        }
+    }
+    let remove = node.options.membership.remove(&node.lease.worker);
+    in_time(&clock, remove).await
+}
+
+/// What the loop itself waits for must not take long: others take a worker that says nothing for dead.
+async fn in_time<T>(clock: &SharedClock, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        () = clock.sleep(PATIENCE) => {
+            let message = format!("the store does not answer for {} s", PATIENCE.as_secs());
+            Err(Error::new(ErrorKind::Unavailable, message))
+        }
+    }
 }
 
 impl Node {
@@ -208,18 +238,11 @@ impl Node {
             let asked: Vec<Request> = requests.read().await?.cloned().collect();
             Ok::<_, Error>((leases, asked))
         };
-        let heard = tokio::select! {
-            heard = exchange => heard,
-            () = clock.sleep(PATIENCE) => {
-                let message = format!("the store does not answer for {} s", PATIENCE.as_secs());
-                Err(Error::new(ErrorKind::Unavailable, message))
-            }
-        };
+        let heard = in_time(&clock, exchange).await;
         let now = clock.monotonic();
         match heard {
             Ok((leases, asked)) => {
                 self.watch.read(now, leases);
-                self.forget(now).await;
                 self.asked = asked.into_iter().map(|request| (request.sid.clone(), request)).collect();
             }
             Err(error) => {
@@ -229,18 +252,30 @@ impl Node {
         }
     }
 
-    /// Takes away leases that nobody has renewed for long.
-    async fn forget(&self, now: Duration) {
-        for lease in self.watch.leases() {
-            let (Verdict::Silent(since) | Verdict::Gone(since)) = self.watch.verdict(&lease.worker, now)
-            else {
-                continue;
-            };
-            if since >= FORGOTTEN
-                && let Err(error) = self.options.membership.remove(&lease.worker).await
-            {
-                warn!(worker = lease.worker, error = %error.report(), "its lease stays");
+    /// Takes away leases that nobody has renewed for long, and requests for recordings that have ended long ago.
+    async fn forget(&self) {
+        let now = self.now();
+        let old = |lease: &&Lease| match self.watch.verdict(&lease.worker, now) {
+            Verdict::Silent(since) | Verdict::Gone(since) => since >= FORGOTTEN,
+            Verdict::Alive | Verdict::Draining(_) => false,
+        };
+        let leases = self.watch.leases().filter(old).map(|lease| &lease.worker);
+        let ended = |known: &Known| {
+            let is_final = known.control.as_ref().is_some_and(|control| control.phase.is_final());
+            is_final && now.saturating_sub(known.since) >= FORGOTTEN
+        };
+        let requests = self.known.iter().filter(|(_, known)| ended(known)).map(|(sid, _)| sid);
+        let forget = async {
+            for worker in leases {
+                self.options.membership.remove(worker).await?;
             }
+            for sid in requests {
+                self.requests.remove(sid).await?;
+            }
+            Ok(())
+        };
+        if let Err(error) = in_time(&self.options.recorder.clock, forget).await {
+            warn!(error = %error.report(), "what is over stays listed");
         }
     }
 
@@ -258,8 +293,11 @@ impl Node {
             let Some(action) = self.options.policy.decide(sid, known, &self.watch, me, now) else { continue };
             let Some(request) = self.asked.get(sid) else { continue };
             let full = self.running.len() >= usize::try_from(self.options.capacity).unwrap_or(usize::MAX);
+            if full && action != Action::Stop {
+                continue;
+            }
             begun += 1;
-            if begun > PACE || full && action != Action::Stop {
+            if begun > PACE {
                 break;
             }
             info!(%sid, ?action, "acting");
@@ -320,9 +358,15 @@ impl Node {
                 wanted.push(sid.clone());
             }
         }
-        let recordings = &self.options.recordings;
+        let (recordings, clock) = (&self.options.recordings, &self.options.recorder.clock);
+        let give_up = now + PATIENCE;
         let reads = futures_util::stream::iter(wanted).map(|sid| async move {
-            let read = recordings.read(&sid).await;
+            // Those that the time is too short for are read the next time.
+            let left = give_up.saturating_sub(clock.monotonic());
+            let read = tokio::select! {
+                read = recordings.read(&sid) => Some(read),
+                () = clock.sleep(left) => None,
+            };
             (sid, read)
         });
         let mut reads = reads.buffer_unordered(READS);
@@ -333,11 +377,12 @@ impl Node {
         drop(reads);
         for (sid, read) in heard {
             let control = match read {
-                Ok(state) => {
+                Some(Ok(state)) => {
                     Some(Control { phase: state.phase, epoch: state.epoch, worker: state.holder.lease })
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => None,
-                Err(error) => {
+                Some(Err(error)) if error.kind() == ErrorKind::NotFound => None,
+                None => continue,
+                Some(Err(error)) => {
                     warn!(%sid, error = %error.report(), "cannot be looked at");
                     continue;
                 }
