@@ -71,6 +71,7 @@
 //! - [`stitch`]: the whole recording as one playlist, with an account of what is missing.
 //! - [`verify`](mod@verify): whether what is stored is what was recorded, and plays.
 //! - [`export`](mod@export): the whole recording as one file, or as fragmented MP4 for HLS.
+//! - [`centre`]: nodes that keep recordings running over the death of any of them.
 //! - [`store`]: folders, memory and buckets behind one handle; [`input`]: files, pipes, sockets and HTTP
 //!   behind another.
 //! - [`slicer`]: the cutting alone, without I/O, for those who store segments themselves.
@@ -95,6 +96,7 @@
 //! | [`input`] | where bytes come from |
 //! | [`recorder`] | all of that as a session |
 //! | [`stitch`] [`verify`] [`export`] | one playlist out of all generations of a recording; whether all of it is stored, whole, and plays; one file of it |
+//! | [`centre`] | who lives, who takes over, and a worker that does it |
 //! | `cli` | the program `tapeline`, a file per verb (feature `cli`) |
 //!
 //! # Features

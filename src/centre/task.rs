@@ -10,11 +10,13 @@ use super::request::Request;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{self, Source};
 use crate::media::Container;
-use crate::recorder::{Options, Output, OutputSpec, Recorder};
+use crate::recorder::{OnFull, Options, Output, OutputSpec, Recorder};
 use crate::store::Store;
 
 /// A source that does not answer for so long cannot be joined.
 const JOIN: Duration = Duration::from_secs(10);
+/// Segments of a file that may wait for the store: the file can wait as well.
+const PATIENT_SOURCE_SEGMENTS: usize = 8;
 /// Between two tries to join it.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -84,14 +86,18 @@ async fn run(job: Job, ask: watch::Receiver<Ask>) -> Result<Outcome> {
     // Joined first: a source that cannot be reached from here must not cost a failover.
     let source = join(&job).await?;
     let Job { store, request, options } = &job;
+    let mut options = options.clone();
+    if source.waits() {
+        options.on_full = OnFull::Wait { segments: PATIENT_SOURCE_SEGMENTS };
+    }
     let recorder = match options.epoch {
-        None => Recorder::start(store, request.id(), options.clone()).await?,
-        Some(_) => Recorder::resume(store, &request.sid, Some(&request.cname), options.clone()).await?,
+        None => Recorder::start(store, request.id(), options).await?,
+        Some(_) => Recorder::resume(store, &request.sid, Some(&request.cname), options).await?,
     };
     info!(sid = %request.sid, generation = %recorder.generation(), uid = recorder.uid(), "recording");
     let mut session = Session { job, recorder, source, output: None, ask, rests: false };
     let fed = session.feed().await;
-    let Session { recorder, ask, .. } = session;
+    let Session { job, recorder, ask, .. } = session;
     let asked = *ask.borrow();
     if asked == Ask::Leave {
         drop(recorder);
@@ -99,7 +105,11 @@ async fn run(job: Job, ask: watch::Receiver<Ask>) -> Result<Outcome> {
     }
     let stops = matches!(fed, Ok(Fed::ToTheEnd)) || asked == Ask::Stop;
     let summary = if stops { recorder.stop().await } else { recorder.orphan().await };
-    fed.and(summary)?;
+    summary?;
+    if let Err(error) = fed {
+        // Another machine may do better.
+        warn!(sid = %job.request.sid, error = %error.report(), "left to others");
+    }
     Ok(if stops { Outcome::Stopped } else { Outcome::Handed })
 }
 
