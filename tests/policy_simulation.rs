@@ -246,7 +246,7 @@ impl World {
             self.on_their_way.push((now + latency, lease(&node.worker, node.beat, Standing::Serving)));
             node.watch.read(since, self.leases.values().cloned().collect());
         }
-        if now < self.outage || now % 1_000 != 0 {
+        if now < self.outage || !now.is_multiple_of(1_000) {
             return;
         }
         let node = &mut self.nodes[index];

@@ -351,7 +351,9 @@ impl Plan {
     fn commit_due(&self) -> Duration {
         match self.ending {
             Ending::No => self.next_commit,
-            // At the end nobody waits longer than a store needs.
+            // At the end nobody waits longer than a store needs: where it has a key for each version, not at all, once the last commit
+            // can cover everything.
+            _ if self.form == Form::Numbered && self.all_stored() => Duration::ZERO,
             _ => self.next_commit.min(self.paced()),
         }
     }
@@ -389,8 +391,12 @@ impl Plan {
         self.all_committed() && self.outputs.iter().all(shown)
     }
 
+    fn all_stored(&self) -> bool {
+        self.outputs.iter().all(|output| output.queue.is_empty())
+    }
+
     fn all_committed(&self) -> bool {
-        self.outputs.iter().all(|output| output.queue.is_empty() && output.committed == output.ready)
+        self.all_stored() && self.outputs.iter().all(|output| output.committed == output.ready)
     }
 
     fn publish(&mut self, now: Duration) -> Option<Step> {
