@@ -10,7 +10,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Map;
 use tapeline::centre::{Action, Control, Known, Lease, Policy, Standing, Wanted, Watch};
 use tapeline::continuity::Phase;
 use tapeline::ids::Sid;
@@ -91,18 +90,7 @@ struct World {
 }
 
 fn lease(worker: &str, beat: u64, standing: Standing) -> Lease {
-    Lease {
-        schema: Lease::SCHEMA,
-        worker: worker.to_owned(),
-        host: "host".to_owned(),
-        pid: 1,
-        beat,
-        standing,
-        capacity: 100,
-        recordings: 0,
-        handed: Vec::new(),
-        unknown: Map::new(),
-    }
+    Lease { beat, standing, ..Lease::new(worker, "host", 1, 100) }
 }
 
 impl World {

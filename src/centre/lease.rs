@@ -9,7 +9,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::{Error, ErrorKind, Result};
+use super::document;
+use crate::error::Result;
 use crate::ids::Sid;
 
 /// A lease is renewed so often.
@@ -60,7 +61,23 @@ pub struct Lease {
 
 impl Lease {
     /// The version of the form.
-    pub const SCHEMA: u32 = 1;
+    pub const SCHEMA: u32 = document::SCHEMA;
+
+    /// The first of a worker: nobody knows of it yet.
+    pub fn new(worker: &str, host: &str, pid: u32, capacity: u32) -> Self {
+        Self {
+            schema: Self::SCHEMA,
+            worker: worker.to_owned(),
+            host: host.to_owned(),
+            pid,
+            beat: 0,
+            standing: Standing::Serving,
+            capacity,
+            recordings: 0,
+            handed: Vec::new(),
+            unknown: Map::new(),
+        }
+    }
 
     /// The key of a worker's lease.
     pub fn key(worker: &str) -> String {
@@ -73,11 +90,8 @@ impl Lease {
     }
 
     /// The document's text.
-    ///
-    /// # Panics
-    /// Never: it is a plain struct with string keys.
     pub fn encode(&self) -> Bytes {
-        serde_json::to_vec(self).expect("a plain struct with string keys can be written").into()
+        document::encode(self)
     }
 
     /// Reads a document.
@@ -85,15 +99,6 @@ impl Lease {
     /// # Errors
     /// `Malformed` where it is none, or of a later form.
     pub fn decode(text: &[u8]) -> Result<Self> {
-        let malformed = |why: String| Error::new(ErrorKind::Malformed, format!("a worker's lease: {why}"));
-        let read: Self = serde_json::from_slice(text).map_err(|error| malformed(error.to_string()))?;
-        if read.schema != Self::SCHEMA {
-            return Err(malformed(format!(
-                "schema {}, and this program knows {}",
-                read.schema,
-                Self::SCHEMA
-            )));
-        }
-        Ok(read)
+        document::decode(text, "a worker's lease", |read: &Self| read.schema)
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use serde_json::Map;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -68,6 +67,11 @@ pub struct NodeOptions {
     pub view: View,
 }
 
+/// This machine's name.
+pub fn this_host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// Random hex digits for a worker's lease.
 ///
 /// # Errors
@@ -119,18 +123,7 @@ pub async fn serve(
 ) -> Result<()> {
     let (done, mut ended) = mpsc::unbounded_channel();
     let clock = options.recorder.clock.clone();
-    let lease = Lease {
-        schema: Lease::SCHEMA,
-        worker,
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        pid: std::process::id(),
-        beat: 0,
-        standing: Standing::Serving,
-        capacity: options.capacity,
-        recordings: 0,
-        handed: Vec::new(),
-        unknown: Map::new(),
-    };
+    let lease = Lease::new(&worker, &this_host(), std::process::id(), options.capacity);
     let requests = Requests::new(&options.store);
     let mut node = Node {
         options,

@@ -34,24 +34,11 @@ fn mix(mut bits: u64) -> u64 {
 mod tests {
     use std::collections::BTreeMap;
 
-    use serde_json::Map;
-
     use super::*;
     use crate::centre::lease::Standing;
 
     fn lease(worker: &str, capacity: u32) -> Lease {
-        Lease {
-            schema: Lease::SCHEMA,
-            worker: worker.to_owned(),
-            host: "host".to_owned(),
-            pid: 1,
-            beat: 1,
-            standing: Standing::Serving,
-            capacity,
-            recordings: 0,
-            handed: Vec::new(),
-            unknown: Map::new(),
-        }
+        Lease { beat: 1, ..Lease::new(worker, "host", 1, capacity) }
     }
 
     fn firsts(workers: &[Lease]) -> BTreeMap<String, usize> {

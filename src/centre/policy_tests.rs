@@ -1,7 +1,5 @@
 //! Who does what when, by table.
 
-use serde_json::Map;
-
 use super::*;
 use crate::centre::lease::Standing;
 
@@ -10,18 +8,7 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 fn lease(worker: &str, beat: u64, standing: Standing) -> Lease {
-    Lease {
-        schema: Lease::SCHEMA,
-        worker: worker.to_owned(),
-        host: "host".to_owned(),
-        pid: 1,
-        beat,
-        standing,
-        capacity: 10,
-        recordings: 0,
-        handed: Vec::new(),
-        unknown: Map::new(),
-    }
+    Lease { beat, standing, ..Lease::new(worker, "host", 1, 10) }
 }
 
 /// The world at a second: `a` is what happens to worker a from second 30 on, `b` and `c` live on.

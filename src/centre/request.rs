@@ -4,7 +4,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::{Error, ErrorKind, Result};
+use super::document;
+use crate::error::Result;
 use crate::ids::{Cname, RecordingId, Sid};
 use crate::naming::Prefix;
 
@@ -46,7 +47,7 @@ pub struct Request {
 
 impl Request {
     /// The version of the form.
-    pub const SCHEMA: u32 = 1;
+    pub const SCHEMA: u32 = document::SCHEMA;
 
     /// The key of a recording's request.
     pub fn key(sid: &Sid) -> String {
@@ -59,11 +60,8 @@ impl Request {
     }
 
     /// The document's text.
-    ///
-    /// # Panics
-    /// Never: it is a plain struct with string keys.
     pub fn encode(&self) -> Bytes {
-        serde_json::to_vec(self).expect("a plain struct with string keys can be written").into()
+        document::encode(self)
     }
 
     /// Reads a document.
@@ -71,15 +69,6 @@ impl Request {
     /// # Errors
     /// `Malformed` where it is none, or of a later form.
     pub fn decode(text: &[u8]) -> Result<Self> {
-        let malformed = |why: String| Error::new(ErrorKind::Malformed, format!("a request: {why}"));
-        let read: Self = serde_json::from_slice(text).map_err(|error| malformed(error.to_string()))?;
-        if read.schema != Self::SCHEMA {
-            return Err(malformed(format!(
-                "schema {}, and this program knows {}",
-                read.schema,
-                Self::SCHEMA
-            )));
-        }
-        Ok(read)
+        document::decode(text, "a request", |read: &Self| read.schema)
     }
 }

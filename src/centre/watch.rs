@@ -133,23 +133,10 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-
     use super::*;
 
     fn lease(worker: &str, beat: u64, standing: Standing) -> Lease {
-        Lease {
-            schema: Lease::SCHEMA,
-            worker: worker.to_owned(),
-            host: "host".to_owned(),
-            pid: 1,
-            beat,
-            standing,
-            capacity: 10,
-            recordings: 0,
-            handed: Vec::new(),
-            unknown: Map::new(),
-        }
+        Lease { beat, standing, ..Lease::new(worker, "host", 1, 10) }
     }
 
     const fn secs(seconds: u64) -> Duration {

@@ -4,13 +4,12 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::Map;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::signals::StopSignals;
 use super::terminal::tell;
-use crate::centre::{Lease, Membership, Standing};
+use crate::centre::{Lease, Membership, Standing, this_host};
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -123,18 +122,8 @@ async fn watch(
 
 /// Tells others that a worker is gone: its last lease.
 async fn bury(membership: &dyn Membership, worker: &str, pid: u32, clock: &SharedClock) {
-    let lease = Lease {
-        schema: Lease::SCHEMA,
-        worker: worker.to_owned(),
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        pid,
-        beat: u64::MAX,
-        standing: Standing::Gone,
-        capacity: 0,
-        recordings: 0,
-        handed: Vec::new(),
-        unknown: Map::new(),
-    };
+    let standing = Standing::Gone;
+    let lease = Lease { beat: u64::MAX, standing, ..Lease::new(worker, &this_host(), pid, 0) };
     for _ in 0..TRIES {
         match membership.renew(&lease).await {
             Ok(()) => return,
