@@ -93,6 +93,24 @@ async fn an_output_that_opens_again_says_so_and_one_without_pictures_tells_no_si
 }
 
 #[tokio::test]
+async fn what_comes_after_a_silence_begins_anew() {
+    let store = Store::open("memory:").unwrap();
+    let recorder =
+        Recorder::start(&store, RecordingId::new("s1", "main").unwrap(), options(true)).await.unwrap();
+    let output = recorder.output(OutputSpec::composite(Container::MpegTs)).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/h264_aac.ts");
+    let mut bytes = Bytes::from(std::fs::read(path).unwrap());
+    let rest = bytes.split_off(bytes.len() / 2);
+    output.write_bytes(bytes).await.unwrap();
+    output.interrupt().await.unwrap();
+    output.write_bytes(rest).await.unwrap();
+    recorder.stop().await.unwrap();
+    let told = tags(&store, "s1_main.m3u8").await;
+    let begins: Vec<&Vec<String>> = told.iter().filter(|tags| !tags.is_empty()).collect();
+    assert_eq!(begins, [&[SOUND, PICTURES, SIZE], &[SOUND, PICTURES, SIZE]], "{told:?}");
+}
+
+#[tokio::test]
 async fn nobody_gets_them_unasked() {
     let store = Store::open("memory:").unwrap();
     let recorder =
