@@ -97,6 +97,30 @@ impl Centre {
     }
 }
 
+#[test]
+fn the_fourth_fault_abandons_a_recording_and_spares_the_rest() {
+    let (centre, first) = Centre::new(Place::folder());
+    let nodes = [first, Node::start(&centre.place, &[])];
+    let sids = ["four".to_owned(), "other".to_owned()];
+    centre.begin(&nodes[0], &sids);
+    for generation in 0..4 {
+        let holder = centre.state("four").unwrap().holder.lease.unwrap();
+        let (_, pid) = nodes.iter().map(Node::worker).find(|(worker, _)| *worker == holder).unwrap();
+        let clock = SystemClock::new();
+        signal("KILL", pid);
+        if generation < 3 {
+            centre.moved(&BTreeMap::from([("four".to_owned(), generation)]), &clock, KILLED);
+        }
+    }
+    until("it to be abandoned", || centre.state("four").filter(|state| state.phase == Phase::Abandoned));
+    let said = until("the node to know", || {
+        Some(nodes[0].ask(&["query", "four"])).filter(|said| said.code == Some(0))
+    });
+    assert_eq!(said.object()["state"], "abandoned");
+    assert_eq!(centre.place.run("stitch", ["--sid", "four", "--out", "-"]).code, Some(0));
+    until("the other to record", || centre.state("other").filter(|state| state.phase == Phase::Recording));
+}
+
 /// What befalls a node, or the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
@@ -254,7 +278,10 @@ fn a_killed_worker_is_replaced_at_once_and_a_node_that_leaves_without_a_gap() {
     second.leave();
     let times = centre.moved(&of_second, &clock, KILLED);
     println!("left: {} recordings moved after {times:?}", times.len());
-    assert_eq!(before, absent(), "handed on without a gap in the account");
+    // What the killed one had left may have been salvaged meanwhile.
+    let after = absent();
+    let no_more = before.iter().zip(&after).all(|(before, after)| after <= before);
+    assert!(no_more, "handed on without a gap in the account: {before:?} {after:?}");
     centre.end(&first, &sids, KILLED);
 }
 
