@@ -98,6 +98,28 @@ impl Centre {
 }
 
 #[test]
+fn a_restart_of_all_nodes_one_by_one_moves_each_recording_once() {
+    let (centre, first) = Centre::new(Place::folder());
+    let old = [first, Node::start(&centre.place, &[]), Node::start(&centre.place, &[])];
+    let sids = sids(0, 6);
+    centre.begin(&old[0], &sids);
+    // Of two that have both just begun none is much younger.
+    until("the nodes to be older", || Some(old[2].lease()?["beat"].as_u64()?).filter(|beat| *beat > 10));
+    let mut new = Vec::new();
+    for node in old {
+        new.push(Node::start(&centre.place, &[]));
+        node.leave();
+    }
+    for sid in &sids {
+        until("it to record", || centre.state(sid).filter(|state| state.phase == Phase::Recording));
+    }
+    let generations: Vec<u8> = sids.iter().map(|sid| centre.state(sid).unwrap().generation.get()).collect();
+    println!("restart of all: generations {generations:?}");
+    assert!(generations.iter().all(|generation| *generation <= 1), "{generations:?}");
+    centre.end(&new[0], &sids, Duration::from_millis(500));
+}
+
+#[test]
 fn the_fourth_fault_abandons_a_recording_and_spares_the_rest() {
     let (centre, first) = Centre::new(Place::folder());
     let nodes = [first, Node::start(&centre.place, &[])];

@@ -64,9 +64,7 @@ impl Policy {
     /// What worker `me` is to do about a recording that it does not hold. `None`: nothing now.
     pub fn decide(&self, sid: &Sid, known: &Known, watch: &Watch, me: &str, now: Duration) -> Option<Action> {
         let (action, since) = self.due(known, watch, now)?;
-        let candidates: Vec<&Lease> = watch.living(now).collect();
-        let ranked = order(sid, candidates.iter().copied());
-        let rank = ranked.iter().position(|worker| *worker == me)?;
+        let rank = ranked(sid, known, watch, now).iter().position(|worker| *worker == me)?;
         let turn = TURN.saturating_mul(u32::try_from(rank).unwrap_or(u32::MAX));
         (now >= since.saturating_add(turn)).then_some(action)
     }
@@ -103,6 +101,19 @@ impl Policy {
             }
         }
     }
+}
+
+/// Who is to try, best first. What is left by one who drains goes to those that are much younger, where there are such: they are
+/// not the next to drain, and where each node's successor begins before it leaves, a restart of all moves each recording once.
+fn ranked<'a>(sid: &Sid, known: &Known, watch: &'a Watch, now: Duration) -> Vec<&'a str> {
+    let holder = known.control.as_ref().and_then(|control| control.worker.as_ref());
+    let leaving = holder.filter(|holder| matches!(watch.verdict(holder, now), Verdict::Draining(_)));
+    let leaving = watch.leases().find(|lease| Some(&lease.worker) == leaving);
+    // Leases are renewed equally often, so that their numbers tell ages.
+    let is_young = |lease: &&Lease| leaving.is_some_and(|leaving| lease.beat < leaving.beat / 2);
+    let mut ranked = order(sid, watch.living(now).filter(is_young));
+    ranked.extend(order(sid, watch.living(now).filter(|lease| !is_young(lease))));
+    ranked
 }
 
 #[cfg(test)]

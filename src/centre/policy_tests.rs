@@ -80,6 +80,27 @@ fn a_holder_is_replaced_when_it_is_gone_and_not_before() {
 }
 
 #[test]
+fn what_is_left_by_one_who_drains_goes_to_those_that_are_younger() {
+    let mut watch = Watch::default();
+    let leases =
+        [("a", 500, Standing::Draining), ("b", 500, Standing::Serving), ("new", 2, Standing::Serving)];
+    watch.read(secs(0), leases.map(|(worker, beat, standing)| lease(worker, beat, standing)).into());
+    for number in 0..20 {
+        let sid = Sid::new(&format!("s{number}")).unwrap();
+        let firsts = |worker| {
+            let known = known(Wanted::Record, Some(Phase::Recording), Some(worker));
+            ranked(&sid, &known, &watch, secs(0)).first().copied()
+        };
+        assert_eq!(firsts("a"), Some("new"));
+    }
+    // Of who does not drain the usual one is first, which is the new one for some only.
+    let known = known(Wanted::Record, Some(Phase::Recording), Some("b"));
+    let first = |number| ranked(&Sid::new(&format!("s{number}")).unwrap(), &known, &watch, secs(0))[0];
+    let new = (0..100).map(first).filter(|first| *first == "new").count();
+    assert!((20..80).contains(&new), "{new}");
+}
+
+#[test]
 fn what_is_wanted_decides_what_is_done() {
     let killed = |at: u64| {
         let standing = if at < 30 { Standing::Serving } else { Standing::Gone };

@@ -145,7 +145,7 @@ impl Node {
     }
 
     /// What its worker says of itself.
-    fn lease(&self) -> Option<Value> {
+    pub fn lease(&self) -> Option<Value> {
         let said = self.ask(&["nodes"]);
         if said.code != Some(0) {
             return None;
