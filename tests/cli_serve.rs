@@ -8,94 +8,10 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
-use serve_support::{Live, Node, signal};
-use support::{Place, block_on, until};
-use tapeline::clock::{Clock, SystemClock};
-use tapeline::continuity::{ControlObject, Phase, Recordings};
-use tapeline::ids::Sid;
-
-/// A worker that is known to be dead is replaced within this, and a host of which nothing is heard.
-const KILLED: Duration = Duration::from_secs(30);
-const DISCONNECTED: Duration = Duration::from_secs(90);
-
-struct Centre {
-    place: Place,
-    live: Live,
-    recordings: Recordings,
-}
-
-impl Centre {
-    fn new(place: Place) -> (Self, Node) {
-        let first = Node::start(&place, &[]);
-        let recordings =
-            block_on(Recordings::open(&place.store())).unwrap().expect("the node has prepared it");
-        (Self { place, live: Live::start(), recordings }, first)
-    }
-
-    fn state(&self, sid: &str) -> Option<ControlObject> {
-        block_on(self.recordings.read(&Sid::new(sid).unwrap())).ok()
-    }
-
-    /// Begins recordings, and waits until something of each is committed.
-    fn begin(&self, node: &Node, sids: &[String]) {
-        for sid in sids {
-            let said = node.ask(&["start", &self.live.url(), "--sid", sid, "--segment", "2s"]);
-            assert_eq!(said.code, Some(0), "{}", said.stderr);
-        }
-        for sid in sids {
-            until("a recording to begin", || {
-                self.state(sid).filter(|state| state.outputs.iter().any(|output| output.segments > 0))
-            });
-        }
-    }
-
-    /// Waits until each of these has committed something in a later generation than it had; gives the times since `begin`.
-    fn moved(&self, before: &BTreeMap<String, u8>, clock: &SystemClock, limit: Duration) -> Vec<Duration> {
-        let mut times = BTreeMap::new();
-        while times.len() < before.len() {
-            assert!(
-                clock.monotonic() < limit,
-                "{} of {} moved in time: {times:?}",
-                times.len(),
-                before.len()
-            );
-            for (sid, generation) in before {
-                let is_moved = |state: &ControlObject| {
-                    state.generation.get() > *generation
-                        && state.phase == Phase::Recording
-                        && state.outputs.iter().any(|output| output.segments > 0)
-                };
-                if !times.contains_key(sid) && self.state(sid).as_ref().is_some_and(is_moved) {
-                    times.insert(sid.clone(), clock.monotonic());
-                }
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        times.into_values().collect()
-    }
-
-    /// Ends them, and makes sure that each stitches into a list that lacks no more than was out of order for.
-    fn end(&self, node: &Node, sids: &[String], longest_gap: Duration) {
-        for sid in sids {
-            assert_eq!(node.ask(&["stop", sid]).code, Some(0));
-        }
-        for sid in sids {
-            until("a recording to end", || self.state(sid).filter(|state| state.phase == Phase::Stopped));
-            let report = self.place.run("stitch", ["--sid", sid, "--json", "--out", "-"]);
-            assert_eq!(report.code, Some(0), "{}", report.stderr);
-            let absent = self.absent(sid);
-            assert!(u128::from(absent) <= longest_gap.as_millis(), "{sid} lacks {absent} ms");
-        }
-    }
-
-    /// Milliseconds of a recording's time that nothing in the store covers.
-    fn absent(&self, sid: &str) -> u64 {
-        let status = self.place.run("status", ["--sid", sid, "--json"]).object();
-        let account = &status["accounts"][0];
-        account["absent_millis"].as_object().unwrap().values().filter_map(Value::as_u64).sum()
-    }
-}
+use serve_support::{Centre, DISCONNECTED, KILLED, Live, Node, from_env, held, sids, signal};
+use support::{Place, until};
+use tapeline::clock::SystemClock;
+use tapeline::continuity::Phase;
 
 #[test]
 fn a_restart_of_all_nodes_one_by_one_moves_each_recording_once() {
@@ -199,10 +115,6 @@ impl Fault {
     }
 }
 
-fn from_env(name: &str, usual: usize) -> usize {
-    std::env::var(name).map_or(usual, |text| text.parse().unwrap())
-}
-
 /// Three nodes, and one fault after the other.
 fn chaos(place: Place) {
     let (centre, first) = Centre::new(place);
@@ -258,21 +170,6 @@ fn faults_of_nodes_on_a_folder() {
 fn faults_of_nodes_on_a_server() {
     let Some(place) = Place::bucket() else { return };
     chaos(place);
-}
-
-fn sids(round: usize, count: usize) -> Vec<String> {
-    (0..count).map(|number| format!("r{round}-{number}")).collect()
-}
-
-/// The generation of each that `worker` holds, and of each that others do.
-fn held(centre: &Centre, sids: &[String], worker: &str) -> [BTreeMap<String, u8>; 2] {
-    let mut found = [BTreeMap::new(), BTreeMap::new()];
-    for sid in sids {
-        let state = centre.state(sid).unwrap();
-        let of_others = usize::from(state.holder.lease.as_deref() != Some(worker));
-        found[of_others].insert(sid.clone(), state.generation.get());
-    }
-    found
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! Nodes of a centre as processes, and a live source that all of them can join.
+//! Nodes of a centre as processes, a live source that all of them can join, and what the centre makes of it.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -13,11 +14,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 use tapeline::clock::{Clock, SystemClock};
+use tapeline::continuity::{ControlObject, Phase, Recordings};
 use tapeline::export::{Part, TsJoiner};
+use tapeline::ids::Sid;
 use tapeline::time::MediaSpan;
 use tempfile::TempDir;
 
-use crate::support::{Place, Said, fixture_bytes, until};
+use crate::support::{Place, Said, block_on, fixture_bytes, until};
 
 /// The fixture's length.
 const FIXTURE: Duration = Duration::from_secs(24);
@@ -190,4 +193,111 @@ impl Drop for Node {
 pub fn signal(name: &str, pid: u32) {
     let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).output().unwrap();
     assert!(sent.status.success(), "kill -{name} {pid}: {}", String::from_utf8_lossy(&sent.stderr));
+}
+
+/// A worker that is known to be dead is replaced within this, and a host of which nothing is heard.
+pub const KILLED: Duration = Duration::from_secs(30);
+pub const DISCONNECTED: Duration = Duration::from_secs(90);
+
+pub struct Centre {
+    pub place: Place,
+    pub live: Live,
+    recordings: Recordings,
+}
+
+impl Centre {
+    /// With its first node.
+    pub fn new(place: Place) -> (Self, Node) {
+        let first = Node::start(&place, &[]);
+        let recordings =
+            block_on(Recordings::open(&place.store())).unwrap().expect("the node has prepared it");
+        (Self { place, live: Live::start(), recordings }, first)
+    }
+
+    pub fn state(&self, sid: &str) -> Option<ControlObject> {
+        block_on(self.recordings.read(&Sid::new(sid).unwrap())).ok()
+    }
+
+    /// Begins recordings, and waits until something of each is committed.
+    pub fn begin(&self, node: &Node, sids: &[String]) {
+        for sid in sids {
+            let said = node.ask(&["start", &self.live.url(), "--sid", sid, "--segment", "2s"]);
+            assert_eq!(said.code, Some(0), "{}", said.stderr);
+        }
+        for sid in sids {
+            until("a recording to begin", || {
+                self.state(sid).filter(|state| state.outputs.iter().any(|output| output.segments > 0))
+            });
+        }
+    }
+
+    /// Waits until each of these has committed something in a later generation than it had; gives the times since `begin`.
+    pub fn moved(
+        &self,
+        before: &BTreeMap<String, u8>,
+        clock: &SystemClock,
+        limit: Duration,
+    ) -> Vec<Duration> {
+        let mut times = BTreeMap::new();
+        while times.len() < before.len() {
+            assert!(
+                clock.monotonic() < limit,
+                "{} of {} moved in time: {times:?}",
+                times.len(),
+                before.len()
+            );
+            for (sid, generation) in before {
+                let is_moved = |state: &ControlObject| {
+                    state.generation.get() > *generation
+                        && state.phase == Phase::Recording
+                        && state.outputs.iter().any(|output| output.segments > 0)
+                };
+                if !times.contains_key(sid) && self.state(sid).as_ref().is_some_and(is_moved) {
+                    times.insert(sid.clone(), clock.monotonic());
+                }
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        times.into_values().collect()
+    }
+
+    /// Ends them, and makes sure that each stitches into a list that lacks no more than was out of order for.
+    pub fn end(&self, node: &Node, sids: &[String], longest_gap: Duration) {
+        for sid in sids {
+            assert_eq!(node.ask(&["stop", sid]).code, Some(0));
+        }
+        for sid in sids {
+            until("a recording to end", || self.state(sid).filter(|state| state.phase == Phase::Stopped));
+            let report = self.place.run("stitch", ["--sid", sid, "--json", "--out", "-"]);
+            assert_eq!(report.code, Some(0), "{}", report.stderr);
+            let absent = self.absent(sid);
+            assert!(u128::from(absent) <= longest_gap.as_millis(), "{sid} lacks {absent} ms");
+        }
+    }
+
+    /// Milliseconds of a recording's time that nothing in the store covers.
+    pub fn absent(&self, sid: &str) -> u64 {
+        let status = self.place.run("status", ["--sid", sid, "--json"]).object();
+        let account = &status["accounts"][0];
+        account["absent_millis"].as_object().unwrap().values().filter_map(Value::as_u64).sum()
+    }
+}
+
+pub fn sids(round: usize, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("r{round}-{number}")).collect()
+}
+
+/// The generation of each that `worker` holds, and of each that others do.
+pub fn held(centre: &Centre, sids: &[String], worker: &str) -> [BTreeMap<String, u8>; 2] {
+    let mut found = [BTreeMap::new(), BTreeMap::new()];
+    for sid in sids {
+        let state = centre.state(sid).unwrap();
+        let of_others = usize::from(state.holder.lease.as_deref() != Some(worker));
+        found[of_others].insert(sid.clone(), state.generation.get());
+    }
+    found
+}
+
+pub fn from_env(name: &str, usual: usize) -> usize {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap())
 }
