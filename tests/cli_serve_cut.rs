@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fault_proxy::FaultProxy;
-use serve_support::{Centre, DISCONNECTED, Node, from_env, held, sids};
+use serve_support::{Centre, KILLED, Node, from_env, held, sids};
 use support::{Place, skip, until};
 use tapeline::clock::SystemClock;
 
@@ -46,7 +46,7 @@ fn a_store_that_is_away_for_all_replaces_nobody() {
     let Some((centre, nodes)) = behind(&proxy, &["--endpoint", &endpoint, "--fast"]) else { return };
     let sids = sids(0, 4);
     centre.begin(&nodes[0], &sids);
-    let outage = from_env("TAPELINE_TEST_OUTAGE", 30);
+    let outage = from_env("TAPELINE_TEST_OUTAGE", 20);
     proxy.set(&format!("* from 0s to {outage}s: away"));
     std::thread::sleep(Duration::from_secs(outage as u64 + 20));
     for sid in &sids {
@@ -58,7 +58,7 @@ fn a_store_that_is_away_for_all_replaces_nobody() {
 #[test]
 fn a_node_that_is_cut_off_is_replaced_and_brings_what_it_has_when_it_is_back() {
     let Some(proxy) = proxy() else { return };
-    let Some((centre, nodes)) = behind(&proxy, &[]) else { return };
+    let Some((centre, nodes)) = behind(&proxy, &["--fast"]) else { return };
     let (worker, _) = nodes[0].worker();
     let mut sids = sids(0, 3);
     centre.begin(&nodes[1], &sids);
@@ -70,7 +70,7 @@ fn a_node_that_is_cut_off_is_replaced_and_brings_what_it_has_when_it_is_back() {
     let [of_first, of_others] = held(&centre, &sids, &worker);
     let clock = SystemClock::new();
     proxy.set("* from 0s to 1000s: away");
-    let times = centre.moved(&of_first, &clock, DISCONNECTED);
+    let times = centre.moved(&of_first, &clock, KILLED);
     println!("cut off: {} recordings moved after {times:.1?}", times.len());
     for (sid, generation) in &of_others {
         assert_eq!(centre.state(sid).unwrap().generation.get(), *generation, "{sid} was moved for nothing");
