@@ -182,7 +182,8 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         if let Some(lease) = self.lease() {
-            let _ = Command::new("kill").args(["-9", &lease["pid"].to_string()]).output();
+            // It may be gone already.
+            let _ = shell(&format!("kill -KILL {}", lease["pid"]));
         }
         let _ = self.parent.kill();
         let _ = self.parent.wait();
@@ -191,8 +192,12 @@ impl Drop for Node {
 
 /// Sends a signal to a process of this test.
 pub fn signal(name: &str, pid: u32) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).output().unwrap();
-    assert!(sent.status.success(), "kill -{name} {pid}: {}", String::from_utf8_lossy(&sent.stderr));
+    assert!(shell(&format!("kill -{name} {pid}")), "{pid} is there");
+}
+
+/// By the shell, which has it built in.
+fn shell(command: &str) -> bool {
+    Command::new("sh").args(["-c", command]).stderr(Stdio::null()).status().expect("sh runs").success()
 }
 
 /// A worker that is known to be dead is replaced within this, and a host of which nothing is heard.
