@@ -22,7 +22,7 @@ mod watch;
 pub use board::{Membership, Requests, StoreMembership};
 pub use desk::{Desk, Question, Start};
 pub use lease::{Lease, RENEWAL, Standing};
-pub use node::{NodeOptions, serve, this_host, worker_id};
+pub use node::{NodeOptions, serve, worker_id};
 pub use policy::{Action, Control, Known, Policy, RECONNECT};
 pub use request::{Request, Wanted};
 pub use socket::{ask, listen};

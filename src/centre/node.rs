@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::board::{Membership, Requests};
@@ -19,7 +19,7 @@ use super::task::{Ask, Job, Outcome, record};
 use super::view::View;
 use super::watch::{Verdict, Watch};
 use crate::clock::{SharedClock, draw};
-use crate::continuity::{Holder, HolderOptions, Phase, Recordings};
+use crate::continuity::{Holder, HolderOptions, Phase, Recordings, this_host};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Sid;
 use crate::recorder::Options;
@@ -67,11 +67,6 @@ pub struct NodeOptions {
     pub view: View,
 }
 
-/// This machine's name.
-pub fn this_host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
 /// Random hex digits for a worker's lease.
 ///
 /// # Errors
@@ -107,14 +102,16 @@ struct Node {
     /// Not to be tried before.
     not_before: BTreeMap<Sid, Duration>,
     done: mpsc::UnboundedSender<(Sid, Outcome)>,
-    /// What is being brought to the store of recordings that others have taken.
-    salvages: JoinSet<()>,
+    /// Recordings that others have taken have left something in the spool since the last salvage began.
+    left: bool,
+    /// The salvage under way: one, whatever the number of recordings that were taken.
+    salvage: Option<JoinHandle<()>>,
 }
 
 /// Runs a worker until `stop` ends; then what it records is left to others. `beat` is called as long as the loop turns.
 ///
 /// # Errors
-/// Whatever the first reading of the store gives. Later failures are waited out.
+/// `Unavailable` where its lease could not be taken away at the end. Other failures are waited out.
 pub async fn serve(
     worker: String,
     options: NodeOptions,
@@ -137,7 +134,8 @@ pub async fn serve(
         running: BTreeMap::new(),
         not_before: BTreeMap::new(),
         done,
-        salvages: JoinSet::new(),
+        left: false,
+        salvage: None,
     };
     let mut stop = std::pin::pin!(stop);
     let mut renewed: Option<Duration> = None;
@@ -162,11 +160,12 @@ pub async fn serve(
             }
             Some(leaving) => {
                 node.relieve(now >= leaving.gives_up).await;
-                if node.running.is_empty() && now >= leaving.gone {
+                if node.running.is_empty() && now >= leaving.gone && !node.salvages() {
                     break;
                 }
             }
         }
+        node.salvage();
         tokio::select! {
             () = &mut stop, if leaving.is_none() => {
                 info!(recordings = node.running.len(), "leaving");
@@ -181,20 +180,15 @@ pub async fn serve(
             }
             Some((sid, outcome)) = ended.recv() => {
                 node.ended(&sid, outcome);
+                while let Ok((sid, outcome)) = ended.try_recv() {
+                    node.ended(&sid, outcome);
+                }
                 if let Some(leaving) = &mut leaving {
                     // Others are to read what was handed on.
                     leaving.gone = clock.monotonic() + FAREWELL;
                     renewed = None;
                 }
             }
-            () = clock.sleep(TICK) => {}
-        }
-    }
-    let mut salvages = std::pin::pin!(node.salvages.join_all());
-    loop {
-        beat();
-        tokio::select! {
-            _ = &mut salvages => break,
             () = clock.sleep(TICK) => {}
         }
     }
@@ -337,6 +331,8 @@ impl Node {
     async fn look(&mut self) {
         let now = self.now();
         self.known.retain(|sid, _| self.asked.contains_key(sid));
+        self.read_at.retain(|sid, _| self.asked.contains_key(sid));
+        self.not_before.retain(|_, at| now < *at);
         let mut wanted: Vec<Sid> = Vec::new();
         for (sid, request) in &self.asked {
             let stale = match self.known.get_mut(sid) {
@@ -432,7 +428,7 @@ impl Node {
             Outcome::Stopped => info!(%sid, "stopped"),
             Outcome::Relieved => {
                 info!(%sid, "relieved");
-                self.salvage();
+                self.left = true;
             }
             Outcome::Handed => {
                 info!(%sid, "handed on");
@@ -446,17 +442,24 @@ impl Node {
                 match error.kind() {
                     // Somebody else was first.
                     ErrorKind::Conflict | ErrorKind::Abandoned => {}
-                    ErrorKind::Fenced => self.salvage(),
+                    ErrorKind::Fenced => self.left = true,
                     _ => drop(self.not_before.insert(sid.clone(), self.now() + AGAIN)),
                 }
             }
         }
     }
-}
 
-impl Node {
-    /// Brings to the store what a recording had in the spool that another worker has taken.
+    /// Whether something is being salvaged, or is to be.
+    fn salvages(&self) -> bool {
+        self.left || self.salvage.as_ref().is_some_and(|salvage| !salvage.is_finished())
+    }
+
+    /// Begins to bring to the store what recordings had in the spool that other workers have taken, unless that is under way.
     fn salvage(&mut self) {
+        if !self.left || self.salvage.as_ref().is_some_and(|salvage| !salvage.is_finished()) {
+            return;
+        }
+        self.left = false;
         let place =
             Destination { store: self.options.store.clone(), recordings: self.options.recordings.clone() };
         let recorder = &self.options.recorder;
@@ -473,7 +476,7 @@ impl Node {
                 warn!(folder, error = %error.report(), "not salvaged");
             }
         });
-        self.salvages.spawn(async move { others.finish(SALVAGE_PATIENCE).await });
+        self.salvage = Some(tokio::spawn(async move { others.finish(SALVAGE_PATIENCE).await }));
     }
 }
 

@@ -76,10 +76,7 @@ enum Fed {
 
 /// Records until it is asked to end, its source is gone for good, or another worker has it.
 pub async fn record(job: Job, ask: watch::Receiver<Ask>) -> Outcome {
-    match run(job, ask).await {
-        Ok(outcome) => outcome,
-        Err(error) => Outcome::Failed(error),
-    }
+    run(job, ask).await.unwrap_or_else(Outcome::Failed)
 }
 
 async fn run(job: Job, ask: watch::Receiver<Ask>) -> Result<Outcome> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::lease::Lease;
 use super::policy::{Control, Known};
-use super::watch::{Verdict, Watch};
+use super::watch::Watch;
 use crate::continuity::Phase;
 use crate::ids::Sid;
 
@@ -61,7 +61,7 @@ impl View {
         now: Duration,
     ) {
         let node = |lease: &Lease| Node {
-            alive: matches!(watch.verdict(&lease.worker, now), Verdict::Alive | Verdict::Draining(_)),
+            alive: watch.verdict(&lease.worker, now).lives(),
             this: lease.worker == me,
             lease: lease.clone(),
         };
@@ -84,7 +84,7 @@ impl View {
 
 fn state(control: Option<&Control>, watch: &Watch, now: Duration) -> State {
     let Some(control) = control else { return State::Starting };
-    let lives = |worker: &String| matches!(watch.verdict(worker, now), Verdict::Alive | Verdict::Draining(_));
+    let lives = |worker: &String| watch.verdict(worker, now).lives();
     match control.phase {
         Phase::Stopped => State::Stopped,
         Phase::Abandoned => State::Abandoned,

@@ -27,6 +27,13 @@ pub enum Verdict {
     Gone(Duration),
 }
 
+impl Verdict {
+    /// Whether it lives, whatever it wants.
+    pub fn lives(self) -> bool {
+        matches!(self, Self::Alive | Self::Draining(_))
+    }
+}
+
 /// Since when something is so, and over how many readings.
 #[derive(Debug, Clone, Copy, Default)]
 struct Span {

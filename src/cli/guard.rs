@@ -9,8 +9,9 @@ use tokio::process::{Child, Command};
 
 use super::signals::StopSignals;
 use super::terminal::tell;
-use crate::centre::{Lease, Membership, Standing, this_host};
+use crate::centre::{Lease, Membership, Standing};
 use crate::clock::SharedClock;
+use crate::continuity::this_host;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A worker that does not say a word for so long hangs.

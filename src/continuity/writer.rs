@@ -56,6 +56,11 @@ pub(super) struct Writer {
     written: Written,
 }
 
+/// This machine's name.
+pub fn this_host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// A state of the control object and the version it is.
 pub(super) type Found = Box<(ControlObject, Version)>;
 
@@ -89,7 +94,7 @@ impl Writer {
         };
         Ok(HolderName {
             worker: self.worker.clone(),
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            host: this_host(),
             pid: std::process::id(),
             lease: self.options.lease.clone(),
             uid: uid.get(),
