@@ -15,8 +15,6 @@ use crate::store::Store;
 
 /// A source that does not answer for so long cannot be joined.
 const JOIN: Duration = Duration::from_secs(10);
-/// Segments of a file that may wait for the store: the file can wait as well.
-const PATIENT_SOURCE_SEGMENTS: usize = 8;
 /// Between two tries to join it.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -85,7 +83,7 @@ async fn run(job: Job, ask: watch::Receiver<Ask>) -> Result<Outcome> {
     let Job { store, request, options } = &job;
     let mut options = options.clone();
     if source.waits() {
-        options.on_full = OnFull::Wait { segments: PATIENT_SOURCE_SEGMENTS };
+        options.on_full = OnFull::USUAL_WAIT;
     }
     let recorder = match options.epoch {
         None => Recorder::start(store, request.id(), options).await?,

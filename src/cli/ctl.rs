@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use super::place;
 use super::serve::default_socket;
 use super::terminal::print;
 use super::text::Table;
 use crate::centre::{Question, Start, ask};
-use crate::clock::random_bytes;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::ids::{Cname, Sid};
-use crate::naming::Prefix;
 
 /// Ask a node to start, stop or show recordings
 #[derive(Debug, Args)]
@@ -70,7 +69,6 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         print(answer);
         return Ok(());
     }
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match question {
         Question::Start(_) => print(format_args!("{} is asked for", text(&answer["sid"]))),
         Question::Stop { sid } => print(format_args!("{sid} is to end")),
@@ -89,29 +87,25 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 fn table(rows: &Value, columns: &[&str]) -> Table {
     let mut table = Table::new(columns.iter().map(|column| column.to_uppercase()));
     for row in rows.as_array().into_iter().flatten() {
-        let cell =
-            |column: &&str| row[column].as_str().map_or_else(|| row[column].to_string(), str::to_owned);
-        table.row(columns.iter().map(cell));
+        table.row(columns.iter().map(|column| text(&row[column])));
     }
     table
 }
 
+/// A value without the quotes of JSON.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 fn question(verb: Verb) -> Result<Question> {
     Ok(match verb {
-        Verb::Start { source, sid, cname, prefix, segment } => {
-            let sid = match sid {
-                Some(sid) => Sid::new(&sid)?,
-                None => Sid::from_random(random_bytes()?),
-            };
-            Question::Start(Start {
-                sid,
-                cname: Cname::new(&cname)?,
-                source,
-                prefix: Prefix::new(&prefix)
-                    .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?,
-                segment_millis: u64::try_from(segment.as_millis()).ok(),
-            })
-        }
+        Verb::Start { source, sid, cname, prefix, segment } => Question::Start(Start {
+            sid: place::sid(sid.as_deref())?,
+            cname: Cname::new(&cname)?,
+            source,
+            prefix: place::prefix(&prefix)?,
+            segment_millis: u64::try_from(segment.as_millis()).ok(),
+        }),
         Verb::Stop { sid } => Question::Stop { sid: Sid::new(&sid)? },
         Verb::Query { sid } => Question::Query { sid: Sid::new(&sid)? },
         Verb::List => Question::List,

@@ -1,10 +1,16 @@
-//! The store that a verb works on: the arguments that name it, and how it is opened.
+//! The store that a verb works on: the arguments that name it, what is in it and beside it, and how it is opened.
+
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::clock::random_bytes;
 use crate::continuity::Recordings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Sid};
+use crate::naming::Prefix;
+use crate::recorder::Spool;
+use crate::spool::SpoolBase;
 use crate::stitch::MissingMode;
 use crate::store::{Store, StoreOptions};
 
@@ -164,5 +170,27 @@ impl From<Missing> for MissingMode {
             Missing::Gap => Self::Gap,
             Missing::Fail => Self::Fail,
         }
+    }
+}
+
+/// The recording id that was given, or a random one.
+pub fn sid(given: Option<&str>) -> Result<Sid> {
+    match given {
+        Some(sid) => Ok(Sid::new(sid)?),
+        None => Ok(Sid::from_random(random_bytes()?)),
+    }
+}
+
+/// Folders before every name.
+pub fn prefix(text: &str) -> Result<Prefix> {
+    Prefix::new(text).map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))
+}
+
+/// Where segments wait, as `--spool` has it.
+pub fn spool(argument: Option<&PathBuf>) -> Spool {
+    match argument {
+        None => Spool::Usual,
+        Some(folder) if folder.as_os_str() == "memory:" => Spool::In(SpoolBase::memory()),
+        Some(folder) => Spool::In(SpoolBase::folder(folder)),
     }
 }

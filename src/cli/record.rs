@@ -8,24 +8,19 @@ use clap::{Args, ValueEnum};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 
-use super::place::Server;
+use super::place::{Server, prefix, sid, spool};
 use super::progress::Progress;
 use super::signals::StopSignals;
 use super::text::{length, parse_size};
-use crate::clock::{SharedClock, Sleep, SystemClock, random_bytes};
+use crate::clock::{SharedClock, Sleep, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{Cname, Generation, MediaKind, OutputName, RecordingId, Sid, Uid};
+use crate::ids::{Cname, Generation, MediaKind, OutputName, RecordingId, Uid};
 use crate::input::{self, Source};
 use crate::media::Container;
-use crate::naming::Prefix;
-use crate::recorder::{Event, OnFull, Options, Output, OutputSpec, Recorder, Spool, Summary};
+use crate::recorder::{Event, OnFull, Options, Output, OutputSpec, Recorder, Summary};
 use crate::slicer::SlicingRules;
-use crate::spool::SpoolBase;
 use crate::store::{Store, StoreOptions};
 use crate::time::{MediaSpan, WallTime};
-
-/// Segments of a file or a pipe that may wait for the store: the input can wait as well.
-const PATIENT_INPUT_SEGMENTS: usize = 8;
 
 /// A recording that somebody has just taken over is left to them: longer than commands given at the same time
 /// are apart, and less than anyone minds to wait whose second worker dies as well.
@@ -132,8 +127,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let clock = SystemClock::shared();
     let id = recording_id(&arguments)?;
     let rules = rules(&arguments)?;
-    let prefix = Prefix::new(&arguments.prefix)
-        .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
+    let prefix = prefix(&arguments.prefix)?;
     let start = arguments.start_time.as_deref().map(parse_date).transpose()?;
     let store_options = StoreOptions {
         endpoint: arguments.server.endpoint.clone(),
@@ -166,7 +160,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     options.on_full = match arguments.on_full {
         Some(WhenFull::Drop) => OnFull::Drop,
         None if !source.waits() => OnFull::Drop,
-        Some(WhenFull::Wait) | None => OnFull::Wait { segments: PATIENT_INPUT_SEGMENTS },
+        Some(WhenFull::Wait) | None => OnFull::USUAL_WAIT,
     };
     let start = start.or_else(|| source.file_time().filter(|_| !source.is_live()));
     let mut began = std::pin::pin!(begin(&store, &arguments, id, options));
@@ -464,19 +458,8 @@ async fn begin(store: &Store, arguments: &Arguments, id: RecordingId, options: O
     recorder.await
 }
 
-fn spool(argument: Option<&PathBuf>) -> Spool {
-    match argument {
-        None => Spool::Usual,
-        Some(folder) if folder.as_os_str() == "memory:" => Spool::In(SpoolBase::memory()),
-        Some(folder) => Spool::In(SpoolBase::folder(folder)),
-    }
-}
-
 fn recording_id(arguments: &Arguments) -> Result<RecordingId> {
-    let sid = match &arguments.sid {
-        Some(sid) => Sid::new(sid)?,
-        None => Sid::from_random(random_bytes()?),
-    };
+    let sid = sid(arguments.sid.as_deref())?;
     Ok(RecordingId { sid, cname: Cname::new(arguments.cname.as_deref().unwrap_or("main"))? })
 }
 

@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::guard::guard;
-use super::place::Server;
+use super::place::{Server, spool};
 use super::signals::StopSignals;
 use super::terminal::print;
 use crate::centre::{Desk, NodeOptions, Policy, StoreMembership, View, listen, serve, worker_id};
 use crate::clock::{SystemClock, random_bytes};
 use crate::continuity::{Recordings, probe};
 use crate::error::Result;
-use crate::recorder::{Options, Spool};
-use crate::spool::SpoolBase;
+use crate::recorder::Options;
 use crate::store::{Store, StoreOptions};
 
 /// Keep recordings running, and take over those of nodes that are gone
@@ -74,10 +73,8 @@ async fn work(arguments: &Arguments) -> Result<()> {
     let clock = SystemClock::shared();
     let form = probe::prepare(&store, &clock, random_bytes()?).await?;
     let recordings = Recordings::new(&store, form);
-    let mut recorder = Options { clock: clock.clone(), ..Options::default() };
-    if let Some(folder) = &arguments.spool {
-        recorder.spool = Spool::In(SpoolBase::folder(folder));
-    }
+    let spool = spool(arguments.spool.as_ref());
+    let recorder = Options { spool, clock: clock.clone(), ..Options::default() };
     let worker = worker_id(&recorder)?;
     print(&worker);
     let view = View::default();

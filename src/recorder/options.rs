@@ -93,6 +93,11 @@ impl Default for Options {
     }
 }
 
+impl OnFull {
+    /// For inputs that can wait as well as the store can, such as files: a few segments ahead of it.
+    pub const USUAL_WAIT: Self = Self::Wait { segments: 8 };
+}
+
 /// One output to record: of a container's bytes, or, where it has tracks, of encoded frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputSpec {

@@ -187,25 +187,15 @@ impl Audio {
                 }
             }
             Codec::Opus if self.entries.is_empty() => {
-                let config = OpusSampleEntryConfig {
-                    channel_count: channels(opus_channels(frame.data)),
-                    pre_skip: OpusUnit::parse(bytes).map_or(0, |unit| unit.start_trim),
-                    input_sample_rate: OPUS_RATE,
-                    output_gain: 0,
-                };
-                self.entries.push(SampleEntry::Opus(build_opus_box(&config)));
+                let pre_skip = OpusUnit::parse(bytes).map_or(0, |unit| unit.start_trim);
+                self.entries.push(opus_entry(opus_channels(frame.data), pre_skip, OPUS_RATE, 0));
             }
             Codec::OpusPackets(head) if self.entries.is_empty() => {
                 if head.mapping_family != 0 {
                     return Err(format!("{} channels of Opus in several streams", head.channels));
                 }
-                let config = OpusSampleEntryConfig {
-                    channel_count: channels(Some(head.channels)),
-                    pre_skip: head.pre_skip,
-                    input_sample_rate: head.input_sample_rate,
-                    output_gain: head.output_gain,
-                };
-                self.entries.push(SampleEntry::Opus(build_opus_box(&config)));
+                let OpusHead { channels, pre_skip, input_sample_rate, output_gain, .. } = *head;
+                self.entries.push(opus_entry(Some(channels), pre_skip, input_sample_rate, output_gain));
             }
             Codec::Opus | Codec::OpusPackets(_) => {}
         }
@@ -213,8 +203,10 @@ impl Audio {
     }
 }
 
-fn channels(count: Option<u8>) -> ChannelCount {
-    if count == Some(1) { ChannelCount::Mono } else { ChannelCount::Stereo }
+fn opus_entry(channels: Option<u8>, pre_skip: u16, input_sample_rate: u32, output_gain: i16) -> SampleEntry {
+    let channel_count = if channels == Some(1) { ChannelCount::Mono } else { ChannelCount::Stereo };
+    let config = OpusSampleEntryConfig { channel_count, pre_skip, input_sample_rate, output_gain };
+    SampleEntry::Opus(build_opus_box(&config))
 }
 
 /// AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1): object type, rate, channels, and three zero flags.

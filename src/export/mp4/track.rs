@@ -11,7 +11,7 @@ use super::webm_video::WebmPictures;
 use crate::time::TICKS_PER_SECOND;
 
 /// A picture's timescale: that of the stamps.
-pub const VIDEO_TIMESCALE: u32 = 90_000;
+const VIDEO_TIMESCALE: u32 = 90_000;
 
 /// A sample, and how long it lasts.
 #[derive(Debug)]

@@ -4,8 +4,7 @@ use shiguredo_mp4::bitstream::av1::{Av1SampleEntryConfig, build_av01_box_from_co
 use shiguredo_mp4::bitstream::vp9::{Vp9FrameSize, Vp9SampleEntryConfig, build_vp09_box, parse_frame_header};
 use shiguredo_mp4::boxes::SampleEntry;
 
-use super::sample::{Sample, scaled};
-use super::track::VIDEO_TIMESCALE;
+use super::sample::Sample;
 use crate::media::{ColourSpace, WebmVideo, av1_record, av1_without_delimiter, vp9_level};
 use crate::webm::JoinedFrame;
 
@@ -65,8 +64,7 @@ impl WebmPictures {
             Codec::Vp9 => frame.data,
             Codec::Av1(_) => av1_without_delimiter(frame.data),
         };
-        let length = frame.usual_nanos.and_then(|nanos| i64::try_from(nanos / 1_000 * 9 / 100).ok());
-        let length = length.and_then(|ticks| u32::try_from(scaled(ticks, VIDEO_TIMESCALE)).ok());
+        let length = frame.usual_nanos.and_then(|nanos| u32::try_from(nanos / 1_000 * 9 / 100).ok());
         Ok(Some(Sample { dts, shown_after: 0, length, key: frame.key, entry, part, data: data.to_vec() }))
     }
 
