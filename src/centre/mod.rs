@@ -9,6 +9,7 @@
 mod board;
 mod desk;
 mod document;
+mod knowledge;
 mod lease;
 mod node;
 mod placement;

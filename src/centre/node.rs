@@ -12,9 +12,10 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::board::{Membership, Requests};
+use super::knowledge::Knowledge;
 use super::lease::{Lease, MOST_HANDED, RENEWAL, Standing};
 use super::policy::{Action, Control, Known, Policy};
-use super::request::{Request, Wanted};
+use super::request::Request;
 use super::task::{Ask, Job, Outcome, record};
 use super::view::View;
 use super::watch::{Verdict, Watch};
@@ -92,12 +93,7 @@ struct Node {
     lease: Lease,
     requests: Requests,
     watch: Watch,
-    asked: BTreeMap<Sid, Request>,
-    known: BTreeMap<Sid, Known>,
-    /// When what is known of a recording was read.
-    read_at: BTreeMap<Sid, Duration>,
-    /// Whose lease has named a recording as handed on, and was heeded.
-    heeded: BTreeMap<String, usize>,
+    knowledge: Knowledge,
     running: BTreeMap<Sid, Running>,
     /// Not to be tried before.
     not_before: BTreeMap<Sid, Duration>,
@@ -127,10 +123,7 @@ pub async fn serve(
         lease,
         requests,
         watch: Watch::default(),
-        asked: BTreeMap::new(),
-        known: BTreeMap::new(),
-        read_at: BTreeMap::new(),
-        heeded: BTreeMap::new(),
+        knowledge: Knowledge::default(),
         running: BTreeMap::new(),
         not_before: BTreeMap::new(),
         done,
@@ -230,7 +223,7 @@ impl Node {
         match heard {
             Ok((leases, asked)) => {
                 self.watch.read(now, leases);
-                self.asked = asked.into_iter().map(|request| (request.sid.clone(), request)).collect();
+                self.knowledge.ask(asked);
             }
             Err(error) => {
                 warn!(error = %error.report(), "leases are not exchanged");
@@ -251,7 +244,7 @@ impl Node {
             let is_final = known.control.as_ref().is_some_and(|control| control.phase.is_final());
             is_final && now.saturating_sub(known.since) >= FORGOTTEN
         };
-        let requests = self.known.iter().filter(|(_, known)| ended(known)).map(|(sid, _)| sid);
+        let requests = self.knowledge.known().filter(|(_, known)| ended(known)).map(|(sid, _)| sid);
         let forget = async {
             for worker in leases {
                 self.options.membership.remove(worker).await?;
@@ -272,13 +265,13 @@ impl Node {
         let now = self.now();
         self.stop_what_ended();
         let mut begun = 0;
-        for (sid, known) in &self.known {
+        for (sid, known) in self.knowledge.known() {
             if self.running.contains_key(sid) || self.not_before.get(sid).is_some_and(|at| now < *at) {
                 continue;
             }
             let me = &self.lease.worker;
             let Some(action) = self.options.policy.decide(sid, known, &self.watch, me, now) else { continue };
-            let Some(request) = self.asked.get(sid) else { continue };
+            let Some(request) = self.knowledge.request(sid) else { continue };
             let full = self.running.len() >= usize::try_from(self.options.capacity).unwrap_or(usize::MAX);
             if full && action != Action::Stop {
                 continue;
@@ -298,7 +291,7 @@ impl Node {
                 let _ = done.send((sid, outcome));
             });
         }
-        self.options.view.update(&self.watch, self.known.iter(), &self.lease.worker, now);
+        self.options.view.update(&self.watch, self.knowledge.known(), &self.lease.worker, now);
     }
 
     /// Ends the recordings that others have taken, or all of them.
@@ -306,7 +299,7 @@ impl Node {
         self.look().await;
         let me = Some(&self.lease.worker);
         for (sid, running) in &self.running {
-            let control = self.known.get(sid).and_then(|known| known.control.as_ref());
+            let control = self.knowledge.control(sid);
             // Whoever took it has begun: only then nothing is missing between the two.
             let is_relieved = control
                 .is_some_and(|control| control.worker.as_ref() != me && control.phase == Phase::Recording);
@@ -315,38 +308,24 @@ impl Node {
                 let _ = running.ask.send(if is_relieved { Ask::Leave } else { Ask::HandOn });
             }
         }
-        self.options.view.update(&self.watch, self.known.iter(), &self.lease.worker, self.now());
+        self.options.view.update(&self.watch, self.knowledge.known(), &self.lease.worker, self.now());
     }
 
     fn stop_what_ended(&self) {
         for (sid, running) in &self.running {
-            if self.asked.get(sid).is_some_and(|request| request.wanted == Wanted::Stop) {
+            if self.knowledge.is_to_end(sid) {
                 // It may have ended meanwhile.
                 let _ = running.ask.send(Ask::Stop);
             }
         }
     }
 
-    /// Reads the control objects that may have changed: of what is new, of what was handed on, of holders that are gone.
+    /// Reads the control objects that may have changed.
     async fn look(&mut self) {
         let now = self.now();
-        self.known.retain(|sid, _| self.asked.contains_key(sid));
-        self.read_at.retain(|sid, _| self.asked.contains_key(sid));
         self.not_before.retain(|_, at| now < *at);
-        let mut wanted: Vec<Sid> = Vec::new();
-        for (sid, request) in &self.asked {
-            let stale = match self.known.get_mut(sid) {
-                None => true,
-                Some(known) => {
-                    known.wanted = request.wanted;
-                    let is_old = self.read_at.get(sid).is_none_or(|at| now.saturating_sub(*at) >= RENEWAL);
-                    is_old && self.may_have_changed(sid)
-                }
-            };
-            if stale {
-                wanted.push(sid.clone());
-            }
-        }
+        let held = |sid: &Sid| self.running.contains_key(sid);
+        let wanted = self.knowledge.stale(&self.lease, held, &self.watch, now);
         let (recordings, clock) = (&self.options.recordings, &self.options.recorder.clock);
         let give_up = now + PATIENCE;
         let reads = futures_util::stream::iter(wanted).map(|sid| async move {
@@ -376,54 +355,14 @@ impl Node {
                     continue;
                 }
             };
-            self.learn(sid, control);
+            self.knowledge.learn(sid, control, self.now());
         }
-        for lease in self.watch.leases() {
-            self.heeded.insert(lease.worker.clone(), lease.handed.len());
-        }
-        self.heeded.retain(|worker, _| self.watch.leases().any(|lease| lease.worker == *worker));
-    }
-
-    fn learn(&mut self, sid: Sid, control: Option<Control>) {
-        let now = self.now();
-        self.read_at.insert(sid.clone(), now);
-        let Some(request) = self.asked.get(&sid) else { return };
-        let same = self.known.get(&sid).filter(|known| known.control == control);
-        let since = same.map_or(now, |known| known.since);
-        self.known.insert(sid, Known { wanted: request.wanted, control, since });
-    }
-
-    /// Whether somebody else may have done something to a recording since it was read.
-    fn may_have_changed(&self, sid: &Sid) -> bool {
-        let control = self.known.get(sid).and_then(|known| known.control.as_ref());
-        if self.running.contains_key(sid) {
-            // Until it is seen to be ours.
-            let is_ours = |control: &Control| {
-                control.worker.as_ref() == Some(&self.lease.worker) && control.phase == Phase::Recording
-            };
-            return self.lease.standing == Standing::Draining || !control.is_some_and(is_ours);
-        }
-        let handed = |lease: &Lease| {
-            let heeded = self.heeded.get(&lease.worker).copied().unwrap_or(0);
-            lease.handed.iter().skip(heeded).any(|handed| handed == sid)
-        };
-        if self.watch.leases().any(handed) {
-            return true;
-        }
-        match control {
-            None => true,
-            Some(control) if control.phase.is_final() => false,
-            Some(Control { worker: Some(worker), phase, .. }) => {
-                *phase != Phase::Recording || self.watch.verdict(worker, self.now()) != Verdict::Alive
-            }
-            Some(Control { worker: None, .. }) => false,
-        }
+        self.knowledge.heed(&self.watch);
     }
 
     fn ended(&mut self, sid: &Sid, outcome: Outcome) {
         self.running.remove(sid);
-        self.read_at.remove(sid);
-        self.known.remove(sid);
+        self.knowledge.outdate(sid);
         match outcome {
             Outcome::Stopped => info!(%sid, "stopped"),
             Outcome::Relieved => {
