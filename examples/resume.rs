@@ -8,7 +8,7 @@
 
 use tapeline::clock::SystemClock;
 use tapeline::ids::Sid;
-use tapeline::input::{self, Source};
+use tapeline::input::{self, Input};
 use tapeline::media::Container;
 use tapeline::recorder::{Options, Output, OutputSpec, Recorder};
 use tapeline::store::{Store, StoreOptions};
@@ -58,7 +58,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn feed(source: &mut Source, output: &Output) -> Result<()> {
+async fn feed(source: &mut Input, output: &Output) -> Result<()> {
     while let Some(chunk) = source.next().await? {
         output.write_bytes_arrived(chunk.bytes, chunk.arrived).await?;
     }

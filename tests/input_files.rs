@@ -4,15 +4,15 @@ use std::io::Write;
 
 use tapeline::ErrorKind;
 use tapeline::clock::SystemClock;
-use tapeline::input::{self, Source};
+use tapeline::input::{self, Input};
 use tapeline::time::WallTime;
 
-async fn open(path: &std::path::Path) -> tapeline::Result<Source> {
+async fn open(path: &std::path::Path) -> tapeline::Result<Input> {
     input::open(path.to_str().unwrap(), SystemClock::shared()).await
 }
 
 /// Reads to the end; keeps every chunk alive until then if asked to.
-async fn read_all(source: &mut Source, keep: bool) -> Vec<u8> {
+async fn read_all(source: &mut Input, keep: bool) -> Vec<u8> {
     let (mut bytes, mut kept) = (Vec::new(), Vec::new());
     while let Some(chunk) = source.next().await.unwrap() {
         assert!(!chunk.bytes.is_empty());

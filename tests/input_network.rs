@@ -4,15 +4,15 @@ use std::net::SocketAddr;
 
 use tapeline::ErrorKind;
 use tapeline::clock::SystemClock;
-use tapeline::input::{self, Source};
+use tapeline::input::{self, Input};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
-async fn open(spec: &str) -> tapeline::Result<Source> {
+async fn open(spec: &str) -> tapeline::Result<Input> {
     input::open(spec, SystemClock::shared()).await
 }
 
-async fn read_exactly(source: &mut Source, length: usize) -> Vec<u8> {
+async fn read_exactly(source: &mut Input, length: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < length {
         // Only a lost datagram makes this wait; then the test shall fail and not hang.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
 
 use super::lease::{self, Lease};
-use super::request::{self, Request};
+use super::request::{self, Layout, Request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Sid;
 use crate::store::{Created, ObjectKind, ObjectMeta, Store};
@@ -58,7 +59,7 @@ impl<T: Clone + Send + Sync> Folder<T> {
     }
 
     /// Reads what has changed. What cannot be read as what it should be is left out, and told.
-    async fn refresh(&mut self, decode: fn(&[u8]) -> Result<T>) -> Result<()> {
+    async fn refresh(&mut self, decode: fn(&str, &[u8]) -> Result<T>) -> Result<()> {
         let listed = self.store.list_folder(self.folder).await?;
         let mut before = std::mem::take(&mut self.read);
         let mut changed = Vec::new();
@@ -77,7 +78,7 @@ impl<T: Clone + Send + Sync> Folder<T> {
         let mut reads = reads.buffered(READS);
         while let Some((key, mark, read)) = reads.next().await {
             let Some(text) = read? else { continue };
-            let decoded = decode(&text).inspect_err(|error| {
+            let decoded = decode(&key, &text).inspect_err(|error| {
                 tracing::warn!(key, error = %error.report(), "left out");
             });
             self.read.insert(key, (mark, decoded.ok()));
@@ -114,7 +115,7 @@ impl Membership for StoreMembership {
 
     fn read(&mut self) -> BoxFuture<'_, Result<Vec<Lease>>> {
         Box::pin(async move {
-            self.leases.refresh(Lease::decode).await?;
+            self.leases.refresh(|_, text| Lease::decode(text)).await?;
             Ok(self.leases.all().cloned().collect())
         })
     }
@@ -128,22 +129,45 @@ impl Membership for StoreMembership {
 #[derive(Debug)]
 pub struct Requests {
     store: Store,
-    requests: Folder<Request>,
+    asked: Folder<Asked>,
+}
+
+/// A document among the requests.
+#[derive(Debug, Clone)]
+enum Asked {
+    Request(Request),
+    Layout(Layout),
+}
+
+impl Asked {
+    fn decode(key: &str, text: &[u8]) -> Result<Self> {
+        if key.ends_with(".layout.json") {
+            return Layout::decode(text).map(Self::Layout);
+        }
+        Request::decode(text).map(Self::Request)
+    }
 }
 
 impl Requests {
     /// Those of that store.
     pub fn new(store: &Store) -> Self {
-        Self { store: store.clone(), requests: Folder::new(store, request::FOLDER) }
+        Self { store: store.clone(), asked: Folder::new(store, request::FOLDER) }
     }
 
-    /// Reads those that have changed; gives all.
+    /// Reads those that have changed; gives all, and the layouts that somebody chose.
     ///
     /// # Errors
     /// Whatever listing and reading give.
-    pub async fn read(&mut self) -> Result<impl Iterator<Item = &Request>> {
-        self.requests.refresh(Request::decode).await?;
-        Ok(self.requests.all())
+    pub async fn read(&mut self) -> Result<(Vec<Request>, BTreeMap<Sid, Value>)> {
+        self.asked.refresh(Asked::decode).await?;
+        let (mut requests, mut layouts) = (Vec::new(), BTreeMap::new());
+        for asked in self.asked.all().cloned() {
+            match asked {
+                Asked::Request(request) => requests.push(request),
+                Asked::Layout(layout) => drop(layouts.insert(layout.sid, layout.layout)),
+            }
+        }
+        Ok((requests, layouts))
     }
 
     /// Adds one.
@@ -169,12 +193,22 @@ impl Requests {
         Request::decode(&self.store.get(&Request::key(sid), LIMIT).await?)
     }
 
-    /// Takes one away: its recording has ended.
+    /// Takes one away, and its layout: its recording has ended.
     ///
     /// # Errors
     /// Whatever deleting gives.
     pub async fn remove(&self, sid: &Sid) -> Result<()> {
+        self.store.delete(&Layout::key(sid)).await?;
         self.store.delete(&Request::key(sid)).await
+    }
+
+    /// Asks for another layout of a recording's picture.
+    ///
+    /// # Errors
+    /// Whatever writing gives.
+    pub async fn lay_out(&self, sid: &Sid, layout: Value) -> Result<()> {
+        let layout = Layout { schema: Layout::SCHEMA, sid: sid.clone(), layout, unknown: Map::new() };
+        self.store.put(&Layout::key(sid), vec![layout.encode()], ObjectKind::Control).await.map(drop)
     }
 
     /// Asks for the end of a recording. Nothing but this ever changes a request, so that the last writer is right, whoever it is.

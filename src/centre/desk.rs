@@ -1,5 +1,7 @@
 //! What people ask of a centre: to start, stop and look at recordings. All of it is durable in the store, so that any node takes it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -9,6 +11,7 @@ use super::view::{State, View};
 use crate::continuity::Recordings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Sid};
+use crate::input::Sources;
 use crate::naming::Prefix;
 use crate::store::Store;
 
@@ -21,6 +24,13 @@ const SEGMENT_MILLIS: u64 = 15_000;
 pub enum Question {
     /// To record a source until it ends, or somebody stops it.
     Start(Start),
+    /// To lay a recording's picture out in another way.
+    Layout {
+        /// Which.
+        sid: Sid,
+        /// What its source is to be given.
+        layout: Value,
+    },
     /// To end a recording for good.
     Stop {
         /// Which.
@@ -59,19 +69,20 @@ pub struct Start {
 pub struct Desk {
     requests: Requests,
     recordings: Recordings,
+    sources: Arc<dyn Sources>,
     view: View,
 }
 
 impl Desk {
-    /// The desk of a node that shows `view`.
-    pub fn new(store: &Store, recordings: Recordings, view: View) -> Self {
-        Self { requests: Requests::new(store), recordings, view }
+    /// The desk of a node that shows `view`, and can record those `sources`.
+    pub fn new(store: &Store, recordings: Recordings, sources: Arc<dyn Sources>, view: View) -> Self {
+        Self { requests: Requests::new(store), recordings, sources, view }
     }
 
     /// Answers.
     ///
     /// # Errors
-    /// `NotFound` for what nobody asked for, and to a query while the recording is not running; `Conflict` for a sid that is taken;
+    /// `NotFound` for what nobody asked for, and to a query or a layout while the recording is not running; `Conflict` for a sid that is taken;
     /// `InvalidInput` for what cannot be recorded; whatever the store gives.
     pub async fn answer(&self, question: Question) -> Result<Value> {
         match question {
@@ -80,6 +91,7 @@ impl Desk {
                 let request = self.requests.end(&sid).await.map_err(|error| unknown(&sid, error))?;
                 Ok(json!({ "sid": request.sid, "wanted": request.wanted }))
             }
+            Question::Layout { sid, layout } => self.lay_out(&sid, layout).await,
             Question::Query { sid } => self.query(&sid).await,
             Question::List => {
                 let recordings = self.view.recordings();
@@ -98,10 +110,7 @@ impl Desk {
                 format!("a segment of {segment_millis} ms: it must be at least 1 s, and at most an hour");
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
-        if source.is_empty() || source == "-" {
-            let message = "the source must be one that every node can reach: a URL, or a file's path";
-            return Err(Error::new(ErrorKind::InvalidInput, message));
-        }
+        self.sources.check(&source)?;
         match self.recordings.read(&sid).await {
             Ok(state) => {
                 let message = format!("there is a recording {} already: it is {}", state.id(), state.phase);
@@ -124,12 +133,24 @@ impl Desk {
         Ok(json!({ "sid": request.sid, "cname": request.cname }))
     }
 
+    async fn lay_out(&self, sid: &Sid, layout: Value) -> Result<Value> {
+        let request = self.requests.get(sid).await.map_err(|error| unknown(sid, error))?;
+        self.sources.check_layout(&request.source, &layout)?;
+        let state = self.view.recordings().get(sid).copied();
+        if state != Some(State::Recording) {
+            let word = state.map_or("being started", State::word);
+            return Err(Error::new(ErrorKind::NotFound, format!("the recording {sid} is {word}")));
+        }
+        self.requests.lay_out(sid, layout).await?;
+        Ok(json!({ "sid": sid }))
+    }
+
     async fn query(&self, sid: &Sid) -> Result<Value> {
         let state = self.view.recordings().get(sid).copied();
         match state {
-            Some(State::Starting | State::Recovering) => {
-                let word = if state == Some(State::Starting) { "being started" } else { "being recovered" };
-                Err(Error::new(ErrorKind::NotFound, format!("the recording {sid} is {word}; try again")))
+            Some(waiting @ (State::Starting | State::Recovering)) => {
+                let message = format!("the recording {sid} is {}; try again", waiting.word());
+                Err(Error::new(ErrorKind::NotFound, message))
             }
             Some(_) => {
                 let status = self.recordings.status(sid).await?;

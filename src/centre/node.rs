@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
@@ -16,13 +17,14 @@ use super::knowledge::Knowledge;
 use super::lease::{Lease, MOST_HANDED, RENEWAL, Standing};
 use super::policy::{Action, Control, Known, Policy};
 use super::request::Request;
-use super::task::{Ask, Job, Outcome, record};
+use super::task::{Ask, Heard, Job, Outcome, record};
 use super::view::View;
 use super::watch::{Verdict, Watch};
 use crate::clock::{SharedClock, draw};
 use crate::continuity::{Holder, HolderOptions, Phase, Recordings, this_host};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Sid;
+use crate::input::Sources;
 use crate::recorder::Options;
 use crate::salvage::{Destination, News, Others, SalvageOptions};
 use crate::store::Store;
@@ -56,6 +58,8 @@ pub struct NodeOptions {
     pub store: Store,
     /// In which form it keeps recordings.
     pub recordings: Recordings,
+    /// How what is to be recorded is joined.
+    pub sources: Arc<dyn Sources>,
     /// How workers hear of each other.
     pub membership: Box<dyn Membership>,
     /// When recordings are taken over.
@@ -78,6 +82,7 @@ pub fn worker_id(options: &Options) -> Result<String> {
 
 struct Running {
     ask: watch::Sender<Ask>,
+    layout: watch::Sender<Option<Value>>,
 }
 
 /// How a node leaves.
@@ -95,6 +100,8 @@ struct Node {
     watch: Watch,
     knowledge: Knowledge,
     running: BTreeMap<Sid, Running>,
+    /// How pictures are to be laid out, where somebody said so.
+    layouts: BTreeMap<Sid, Value>,
     /// Not to be tried before.
     not_before: BTreeMap<Sid, Duration>,
     done: mpsc::UnboundedSender<(Sid, Outcome)>,
@@ -125,6 +132,7 @@ pub async fn serve(
         watch: Watch::default(),
         knowledge: Knowledge::default(),
         running: BTreeMap::new(),
+        layouts: BTreeMap::new(),
         not_before: BTreeMap::new(),
         done,
         left: false,
@@ -215,15 +223,16 @@ impl Node {
         let exchange = async {
             membership.renew(lease).await?;
             let leases = membership.read().await?;
-            let asked: Vec<Request> = requests.read().await?.cloned().collect();
-            Ok::<_, Error>((leases, asked))
+            let (asked, layouts) = requests.read().await?;
+            Ok::<_, Error>((leases, asked, layouts))
         };
         let heard = in_time(&clock, exchange).await;
         let now = clock.monotonic();
         match heard {
-            Ok((leases, asked)) => {
+            Ok((leases, asked, layouts)) => {
                 self.watch.read(now, leases);
                 self.knowledge.ask(asked);
+                self.lay_out(layouts);
             }
             Err(error) => {
                 warn!(error = %error.report(), "leases are not exchanged");
@@ -259,6 +268,21 @@ impl Node {
         }
     }
 
+    /// Tells those that run how they are to be laid out, where that is new.
+    fn lay_out(&mut self, layouts: BTreeMap<Sid, Value>) {
+        for (sid, running) in &self.running {
+            let layout = layouts.get(sid);
+            running.layout.send_if_modified(|known| {
+                let changed = layout.is_some() && known.as_ref() != layout;
+                if changed {
+                    *known = layout.cloned();
+                }
+                changed
+            });
+        }
+        self.layouts = layouts;
+    }
+
     /// Does what is to be done now.
     async fn act(&mut self) {
         self.look().await;
@@ -282,9 +306,11 @@ impl Node {
             }
             info!(%sid, ?action, "acting");
             let (ask, asked) = watch::channel(Ask::Run);
+            let (layout, layouts) = watch::channel(self.layouts.get(sid).cloned());
             let (done, sid) = (self.done.clone(), sid.clone());
-            let work = work(&self.options, request.clone(), self.lease.worker.clone(), action, asked);
-            self.running.insert(sid.clone(), Running { ask });
+            let heard = Heard { asked, layouts };
+            let work = work(&self.options, request.clone(), self.lease.worker.clone(), action, heard);
+            self.running.insert(sid.clone(), Running { ask, layout });
             tokio::spawn(async move {
                 let outcome = work.await;
                 // The node is gone: nobody asks any more.
@@ -425,7 +451,7 @@ fn work(
     request: Request,
     worker: String,
     action: Action,
-    ask: watch::Receiver<Ask>,
+    heard: Heard,
 ) -> impl Future<Output = Outcome> + Send + use<> {
     let mut recorder = options.recorder.clone();
     recorder.prefix = request.prefix.clone();
@@ -437,15 +463,17 @@ fn work(
         Action::Start | Action::Stop => None,
     };
     let (store, recordings) = (options.store.clone(), options.recordings.clone());
+    let sources = Arc::clone(&options.sources);
     async move {
         if action != Action::Stop {
-            return record(Job { store, request, options: recorder }, ask).await;
+            return record(Job { store, sources, request, options: recorder }, heard).await;
         }
         let holder_options = HolderOptions {
             clock: recorder.clock.clone(),
             chance: recorder.chance.clone(),
             on_retry: Arc::new(|_, _, _| {}),
             lease: None,
+            uid: None,
         };
         let stopped = Holder::stop_for_another(recordings.register(&request.sid), holder_options).await;
         stopped.map_or_else(Outcome::Failed, |_| Outcome::Stopped)

@@ -1,4 +1,7 @@
-//! What somebody asked the centre to record: it outlives every node.
+//! What somebody asked the centre to record, and how its picture is to be laid out: both outlive every node.
+//!
+//! They are two documents, each written by one kind of call alone, so that the last writer of each is right, whoever it is: a
+//! change of the layout that is late cannot undo a stop.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -70,5 +73,42 @@ impl Request {
     /// `Malformed` where it is none, or of a later form.
     pub fn decode(text: &[u8]) -> Result<Self> {
         document::decode(text, "a request", |read: &Self| read.schema)
+    }
+}
+
+/// How the picture of a recording is to be laid out, since somebody changed that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// Version of this form.
+    pub schema: u32,
+    /// The recording.
+    pub sid: Sid,
+    /// What the source is to be given.
+    pub layout: Value,
+    /// Fields of a later program.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+impl Layout {
+    /// The version of the form.
+    pub const SCHEMA: u32 = document::SCHEMA;
+
+    /// The key of a recording's layout. No sid has a dot, so that it is no request's.
+    pub fn key(sid: &Sid) -> String {
+        format!("{FOLDER}/{sid}.layout.json")
+    }
+
+    /// The document's text.
+    pub fn encode(&self) -> Bytes {
+        document::encode(self)
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// `Malformed` where it is none, or of a later form.
+    pub fn decode(text: &[u8]) -> Result<Self> {
+        document::decode(text, "a layout", |read: &Self| read.schema)
     }
 }

@@ -1,16 +1,19 @@
 //! One recording on this worker: its source is joined, recorded, and joined again where it breaks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::policy::RECONNECT;
 use super::request::Request;
+use crate::continuity::random_uid;
 use crate::error::{Error, ErrorKind, Result};
-use crate::input::{self, Source};
+use crate::input::{Joining, Source, Sources};
 use crate::media::Container;
-use crate::recorder::{OnFull, Options, Output, OutputSpec, Recorder};
+use crate::recorder::{Feed, OnFull, Options, OutputSpec, Recorder};
 use crate::store::Store;
 
 /// A source that does not answer for so long cannot be joined.
@@ -50,17 +53,27 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Job {
     pub store: Store,
+    pub sources: Arc<dyn Sources>,
     pub request: Request,
     pub options: Options,
+}
+
+/// What the node says to a recording while it runs.
+#[derive(Debug)]
+pub struct Heard {
+    pub asked: watch::Receiver<Ask>,
+    /// How the picture is to be laid out, since somebody said so.
+    pub layouts: watch::Receiver<Option<Value>>,
 }
 
 /// What the loop works with.
 struct Session {
     job: Job,
+    joining: Joining,
     recorder: Recorder,
-    source: Source,
-    output: Option<Output>,
-    ask: watch::Receiver<Ask>,
+    source: Box<dyn Source>,
+    feed: Feed,
+    heard: Heard,
     /// It was told to commit nothing.
     rests: bool,
 }
@@ -70,18 +83,23 @@ enum Fed {
     Asked,
     ToTheEnd,
     SourceLost,
+    /// What the source gives is nothing that could be recorded, here or elsewhere.
+    Useless(Error),
 }
 
 /// Records until it is asked to end, its source is gone for good, or another worker has it.
-pub async fn record(job: Job, ask: watch::Receiver<Ask>) -> Outcome {
-    run(job, ask).await.unwrap_or_else(Outcome::Failed)
+pub async fn record(job: Job, heard: Heard) -> Outcome {
+    run(job, heard).await.unwrap_or_else(Outcome::Failed)
 }
 
-async fn run(job: Job, ask: watch::Receiver<Ask>) -> Result<Outcome> {
-    // Joined first: a source that cannot be reached from here must not cost a failover.
-    let source = join(&job).await?;
-    let Job { store, request, options } = &job;
+async fn run(job: Job, heard: Heard) -> Result<Outcome> {
+    let Job { store, request, options, .. } = &job;
     let mut options = options.clone();
+    let uid = random_uid(&options.chance)?;
+    options.uid = Some(uid);
+    let joining = Joining { source: request.source.clone(), recording: request.id(), uid };
+    // Joined first: a source that cannot be reached from here must not cost a failover.
+    let source = join(&job, &joining).await?;
     if source.waits() {
         options.on_full = OnFull::USUAL_WAIT;
     }
@@ -90,31 +108,34 @@ async fn run(job: Job, ask: watch::Receiver<Ask>) -> Result<Outcome> {
         Some(_) => Recorder::resume(store, &request.sid, Some(&request.cname), options).await?,
     };
     info!(sid = %request.sid, generation = %recorder.generation(), uid = recorder.uid(), "recording");
-    let mut session = Session { job, recorder, source, output: None, ask, rests: false };
-    let fed = session.feed().await;
-    let Session { job, recorder, ask, .. } = session;
-    let asked = *ask.borrow();
+    let feed = Feed::new(OutputSpec::composite(Container::default()));
+    let mut session = Session { job, joining, recorder, source, feed, heard, rests: false };
+    let fed = session.run().await;
+    let Session { job, recorder, heard, .. } = session;
+    let asked = *heard.asked.borrow();
     if asked == Ask::Leave {
         drop(recorder);
         return Ok(Outcome::Relieved);
     }
-    let stops = matches!(fed, Ok(Fed::ToTheEnd)) || asked == Ask::Stop;
+    let stops = matches!(fed, Ok(Fed::ToTheEnd | Fed::Useless(_))) || asked == Ask::Stop;
     let summary = if stops { recorder.stop().await } else { recorder.orphan().await };
     summary?;
-    if let Err(error) = fed {
+    match fed {
         // Another machine may do better.
-        warn!(sid = %job.request.sid, error = %error.report(), "left to others");
+        Err(error) => warn!(sid = %job.request.sid, error = %error.report(), "left to others"),
+        Ok(Fed::Useless(error)) => {
+            warn!(sid = %job.request.sid, error = %error.report(), "ended: its source cannot be recorded");
+        }
+        Ok(Fed::Asked | Fed::ToTheEnd | Fed::SourceLost) => {}
     }
     Ok(if stops { Outcome::Stopped } else { Outcome::Handed })
 }
 
-async fn join(job: &Job) -> Result<Source> {
-    let clock = job.options.clock.clone();
-    let source = &job.request.source;
+async fn join(job: &Job, joining: &Joining) -> Result<Box<dyn Source>> {
     tokio::select! {
-        joined = input::open(source, clock.clone()) => joined,
-        () = clock.sleep(JOIN) => {
-            let message = format!("{source} does not answer for {} s", JOIN.as_secs());
+        joined = job.sources.join(joining) => joined,
+        () = job.options.clock.sleep(JOIN) => {
+            let message = format!("{} does not answer for {} s", joining.source, JOIN.as_secs());
             Err(Error::new(ErrorKind::Unavailable, message))
         }
     }
@@ -138,50 +159,62 @@ async fn asked(ask: &mut watch::Receiver<Ask>, recorder: &Recorder, rests: &mut 
     }
 }
 
+/// Whether a source is none that anybody could record: it gave nothing but what cannot be read.
+async fn is_useless(error: &Error, feed: &Feed) -> bool {
+    error.kind() == ErrorKind::Malformed && feed.now().await.is_none()
+}
+
 impl Session {
-    async fn feed(&mut self) -> Result<Fed> {
+    async fn run(&mut self) -> Result<Fed> {
+        // What somebody chose holds for all turns.
+        self.lay_out().await;
         let millis = self.job.options.rules.interruption.millis();
         let silent_for = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
         let clock = self.job.options.clock.clone();
         let mut silence = clock.sleep(silent_for);
         loop {
-            let chunk = tokio::select! {
+            let live = self.source.is_live();
+            let media = tokio::select! {
                 biased;
-                () = asked(&mut self.ask, &self.recorder, &mut self.rests) => return Ok(Fed::Asked),
-                chunk = self.source.next() => chunk,
-                () = &mut silence, if self.source.is_live() => {
+                () = asked(&mut self.heard.asked, &self.recorder, &mut self.rests) => return Ok(Fed::Asked),
+                Ok(()) = self.heard.layouts.changed() => {
+                    self.lay_out().await;
+                    continue;
+                }
+                media = self.source.next() => media,
+                () = &mut silence, if live => {
                     silence = clock.sleep(silent_for);
-                    if let Some(output) = &self.output {
-                        output.interrupt().await?;
-                    }
+                    self.feed.interrupt().await?;
                     continue;
                 }
             };
             silence = clock.sleep(silent_for);
-            let why = match chunk {
-                Ok(Some(chunk)) => {
-                    let output = match &self.output {
-                        Some(output) => output.clone(),
-                        None => {
-                            let spec = OutputSpec::composite(Container::of_stream(&chunk.bytes));
-                            self.output.insert(self.recorder.output(spec)?).clone()
-                        }
-                    };
-                    output.write_bytes_arrived(chunk.bytes, chunk.arrived).await?;
-                    continue;
-                }
+            let why = match media {
+                Ok(Some(media)) => match self.feed.write(&self.recorder, media).await {
+                    Ok(()) => continue,
+                    Err(error) if is_useless(&error, &self.feed).await => return Ok(Fed::Useless(error)),
+                    Err(error) => return Err(error),
+                },
                 Ok(None) if !self.source.is_live() => return Ok(Fed::ToTheEnd),
                 Ok(None) => "it has ended".to_owned(),
                 Err(error) => error.report(),
             };
             warn!(sid = %self.job.request.sid, why, "the source is lost");
-            if let Some(output) = &self.output {
-                output.interrupt().await?;
-            }
+            self.feed.interrupt().await?;
             match self.join_again().await {
                 Some(fed) => return Ok(fed),
                 None => info!(sid = %self.job.request.sid, "the source is back"),
             }
+        }
+    }
+
+    /// Gives the source the layout that somebody chose, if somebody did.
+    async fn lay_out(&mut self) {
+        let Some(layout) = self.heard.layouts.borrow_and_update().clone() else { return };
+        let sid = &self.job.request.sid;
+        match self.source.update_layout(&layout).await {
+            Ok(()) => info!(%sid, "laid out anew"),
+            Err(error) => warn!(%sid, error = %error.report(), "the layout stays as it is"),
         }
     }
 
@@ -192,11 +225,12 @@ impl Session {
         while clock.monotonic() < give_up {
             tokio::select! {
                 biased;
-                () = asked(&mut self.ask, &self.recorder, &mut self.rests) => return Some(Fed::Asked),
+                () = asked(&mut self.heard.asked, &self.recorder, &mut self.rests) => return Some(Fed::Asked),
                 () = clock.sleep(PAUSE) => {}
             }
-            if let Ok(source) = join(&self.job).await {
+            if let Ok(source) = join(&self.job, &self.joining).await {
                 self.source = source;
+                self.lay_out().await;
                 return None;
             }
         }

@@ -28,6 +28,19 @@ pub enum State {
     Abandoned,
 }
 
+impl State {
+    /// As a sentence says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "being started",
+            Self::Recording => "recording",
+            Self::Recovering => "being recovered",
+            Self::Stopped => "stopped",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
 /// A worker, and what is thought of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Node {

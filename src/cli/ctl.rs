@@ -45,6 +45,14 @@ enum Verb {
         #[arg(long, value_name = "TIME", default_value = "15s", value_parser = humantime::parse_duration)]
         segment: std::time::Duration,
     },
+    /// Lay a recording's picture out in another way, where its source can
+    Layout {
+        /// Recording id
+        sid: String,
+        /// What the source is to be given, in JSON
+        #[arg(value_parser = |text: &str| serde_json::from_str::<Value>(text))]
+        layout: Value,
+    },
     /// End a recording for good
     Stop {
         /// Recording id
@@ -71,6 +79,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     }
     match question {
         Question::Start(_) => print(format_args!("{} is asked for", text(&answer["sid"]))),
+        Question::Layout { sid, .. } => print(format_args!("{sid} is to be laid out so")),
         Question::Stop { sid } => print(format_args!("{sid} is to end")),
         Question::Query { .. } => {
             print(serde_json::to_string_pretty(&answer).unwrap_or_else(|_| answer.to_string()));
@@ -106,6 +115,7 @@ fn question(verb: Verb) -> Result<Question> {
             prefix: place::prefix(&prefix)?,
             segment_millis: u64::try_from(segment.as_millis()).ok(),
         }),
+        Verb::Layout { sid, layout } => Question::Layout { sid: Sid::new(&sid)?, layout },
         Verb::Stop { sid } => Question::Stop { sid: Sid::new(&sid)? },
         Verb::Query { sid } => Question::Query { sid: Sid::new(&sid)? },
         Verb::List => Question::List,

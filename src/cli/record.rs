@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
@@ -14,10 +15,10 @@ use super::signals::StopSignals;
 use super::text::{length, parse_size};
 use crate::clock::{SharedClock, Sleep, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{Cname, Generation, MediaKind, OutputName, RecordingId, Uid};
-use crate::input::{self, Source};
+use crate::ids::{Cname, Generation, MediaKind, RecordingId, Uid};
+use crate::input::{Chunk, Media, Source, open_source};
 use crate::media::Container;
-use crate::recorder::{Event, OnFull, Options, Output, OutputSpec, Recorder, Summary};
+use crate::recorder::{Event, Feed, OnFull, Options, OutputSpec, Recorder, Summary};
 use crate::slicer::SlicingRules;
 use crate::store::{Store, StoreOptions};
 use crate::time::{MediaSpan, WallTime};
@@ -55,7 +56,7 @@ pub struct Arguments {
     uid: Option<Uid>,
     /// What of that user's: audio or video
     #[arg(long = "type", value_name = "TYPE", id = "media", requires = "uid")]
-    media: Option<Media>,
+    media: Option<What>,
     /// Playlists say where streams begin and how large pictures are, in the tags of the hosted services that scripts read
     #[arg(long)]
     compat_tags: bool,
@@ -116,7 +117,7 @@ enum WhenFull {
 
 /// What an individual output carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Media {
+enum What {
     Audio,
     Video,
 }
@@ -138,7 +139,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     };
     // The input first: a mistyped one must not leave a folder behind.
     let opened = tokio::select! {
-        opened = input::open(&arguments.input, clock.clone()) => Some(opened?),
+        opened = open_source(&arguments.input, &clock) => Some(opened?),
         () = signals.requested() => None,
     };
     let Some(mut source) = opened else { return Ok(()) };
@@ -185,23 +186,21 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         events: recorder.events(),
         meter: Meter { recorder: &recorder, every: arguments.metrics, due: None },
         clock,
-        wanted: Wanted { start, program: arguments.program, name: output_name(&arguments) },
-        output: None,
+        feed: Feed::new(wanted(&arguments, start)),
     };
     let fed = match stopping {
         true => Ok(Fed::UntilStopped),
-        false => session.feed(&mut source, &mut signals, &mut progress).await,
+        false => session.run(&mut *source, &mut signals, &mut progress).await,
     };
-    let Session { output, mut events, wanted, .. } = session;
-    let began = output.is_some();
-    let output = match output {
-        Some(output) => output,
-        // Of what is empty nothing can be told.
-        None => recorder.output(wanted.spec(Container::default()))?,
-    };
-    let ended = output.finish().await;
+    let Session { mut feed, mut events, .. } = session;
+    let began = !feed.is_empty();
+    if !began {
+        // Of what is empty nothing can be told but that.
+        feed.write(&recorder, Media::Bytes(Chunk { bytes: Bytes::new(), arrived: None })).await?;
+    }
+    let ended = feed.finish().await;
     // A turn without a frame has nothing to end: another may still record.
-    let nothing = output.now().await.is_none();
+    let nothing = feed.now().await.is_none();
     let again = recorder.generation() > Generation::FIRST;
     let open = fed.is_err() || nothing && (ended.is_err() || again);
     let left = if open { recorder.orphan().await } else { recorder.stop().await };
@@ -263,52 +262,46 @@ struct Session<'a> {
     events: Receiver<Event>,
     meter: Meter<'a>,
     clock: SharedClock,
-    wanted: Wanted,
-    /// There once the first bytes have told what they are.
-    output: Option<Output>,
+    feed: Feed,
 }
 
 /// What is asked of the output.
-struct Wanted {
-    start: Option<WallTime>,
-    program: Option<u16>,
-    name: OutputName,
-}
-
-impl Wanted {
-    fn spec(&self, container: Container) -> OutputSpec {
-        let mut spec = match self.name {
-            OutputName::Composite => OutputSpec::composite(container),
-            OutputName::Individual(uid, kind) => OutputSpec::individual(uid, kind, container),
-        };
-        if let Some(date) = self.start {
-            spec = spec.start_time(date);
-        }
-        if let Some(program) = self.program {
-            spec = spec.program(program);
-        }
-        spec
+fn wanted(arguments: &Arguments, start: Option<WallTime>) -> OutputSpec {
+    let kind = arguments.media.map(|media| match media {
+        What::Audio => MediaKind::Audio,
+        What::Video => MediaKind::Video,
+    });
+    let mut wanted = match arguments.uid.zip(kind) {
+        Some((uid, kind)) => OutputSpec::individual(uid, kind, Container::default()),
+        None => OutputSpec::composite(Container::default()),
+    };
+    if let Some(date) = start {
+        wanted = wanted.start_time(date);
     }
+    if let Some(program) = arguments.program {
+        wanted = wanted.program(program);
+    }
+    wanted
 }
 
 impl Session<'_> {
     /// Hands the input on until it ends, fails, or the process is asked to stop.
-    async fn feed(
+    async fn run(
         &mut self,
-        source: &mut Source,
+        source: &mut dyn Source,
         signals: &mut StopSignals,
         progress: &mut Progress,
     ) -> Result<Fed> {
         let live = source.is_live();
         let mut silence = self.clock.sleep(self.silence);
         loop {
-            let chunk = tokio::select! {
+            let media = tokio::select! {
                 biased;
                 () = signals.requested() => {
                     progress.say("stopping");
                     return Ok(Fed::UntilStopped);
                 }
-                chunk = source.next() => chunk?,
+                media = source.next() => media?,
                 Ok(event) = self.events.recv() => {
                     progress.show(&event);
                     continue;
@@ -319,33 +312,25 @@ impl Session<'_> {
                 }
                 () = &mut silence, if live => {
                     silence = self.clock.sleep(self.silence);
-                    if let Some(output) = &self.output {
-                        output.interrupt().await?;
-                    }
+                    self.feed.interrupt().await?;
                     continue;
                 }
             };
             silence = self.clock.sleep(self.silence);
-            let Some(chunk) = chunk else { return Ok(Fed::ToTheEnd) };
-            progress.read(chunk.bytes.len());
-            let mut bytes = chunk.bytes;
-            let output = match &self.output {
-                Some(output) => output.clone(),
-                None => {
-                    let spec = self.wanted.spec(Container::of_stream(&bytes));
-                    self.output.insert(self.meter.recorder.output(spec)?).clone()
+            let Some(media) = media else { return Ok(Fed::ToTheEnd) };
+            progress.read(media.size());
+            let mut rest = Some(media);
+            while let Some(mut media) = rest.take() {
+                if self.pace.is_some() {
+                    rest = media.split_off(PACED_BYTES);
                 }
-            };
-            while !bytes.is_empty() {
-                let length = if self.pace.is_some() { PACED_BYTES } else { bytes.len() };
-                let piece = bytes.split_to(length.min(bytes.len()));
-                if !self.ready(&output, signals, progress).await {
+                if !self.ready(signals, progress).await {
                     progress.say("stopping");
                     return Ok(Fed::UntilStopped);
                 }
-                output.write_bytes_arrived(piece, chunk.arrived).await?;
+                self.feed.write(self.meter.recorder, media).await?;
                 show_events(&mut self.events, progress);
-                if !self.keep_pace(&output, signals, progress).await {
+                if !self.keep_pace(signals, progress).await {
                     progress.say("stopping");
                     return Ok(Fed::UntilStopped);
                 }
@@ -355,8 +340,8 @@ impl Session<'_> {
 
     /// Waits until more may be written. Writing may wait for a store that is far behind, or a full disk; a request to
     /// stop may not: false where there is one.
-    async fn ready(&mut self, output: &Output, signals: &mut StopSignals, progress: &mut Progress) -> bool {
-        let mut ready = std::pin::pin!(output.ready());
+    async fn ready(&mut self, signals: &mut StopSignals, progress: &mut Progress) -> bool {
+        let mut ready = std::pin::pin!(self.feed.ready());
         loop {
             tokio::select! {
                 biased;
@@ -369,14 +354,9 @@ impl Session<'_> {
     }
 
     /// Waits until what was written is due. False where the process is asked to stop before.
-    async fn keep_pace(
-        &mut self,
-        output: &Output,
-        signals: &mut StopSignals,
-        progress: &mut Progress,
-    ) -> bool {
+    async fn keep_pace(&mut self, signals: &mut StopSignals, progress: &mut Progress) -> bool {
         let Some(pace) = &mut self.pace else { return true };
-        let now = output.now().await;
+        let now = self.feed.now().await;
         let mut due = std::pin::pin!(pace.keep(now));
         loop {
             tokio::select! {
@@ -461,17 +441,6 @@ async fn begin(store: &Store, arguments: &Arguments, id: RecordingId, options: O
 fn recording_id(arguments: &Arguments) -> Result<RecordingId> {
     let sid = sid(arguments.sid.as_deref())?;
     Ok(RecordingId { sid, cname: Cname::new(arguments.cname.as_deref().unwrap_or("main"))? })
-}
-
-fn output_name(arguments: &Arguments) -> OutputName {
-    let kind = arguments.media.map(|media| match media {
-        Media::Audio => MediaKind::Audio,
-        Media::Video => MediaKind::Video,
-    });
-    match arguments.uid.zip(kind) {
-        Some((uid, kind)) => OutputName::Individual(uid, kind),
-        None => OutputName::Composite,
-    }
 }
 
 fn rules(arguments: &Arguments) -> Result<SlicingRules> {

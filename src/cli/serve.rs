@@ -1,6 +1,7 @@
 //! `tapeline serve`: a node of the fault processing centre. This process watches over another, which records.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -12,6 +13,7 @@ use crate::centre::{Desk, NodeOptions, Policy, StoreMembership, View, listen, se
 use crate::clock::{SystemClock, random_bytes};
 use crate::continuity::{Recordings, probe};
 use crate::error::Result;
+use crate::input::{Inputs, Sources};
 use crate::recorder::Options;
 use crate::store::{Store, StoreOptions};
 
@@ -78,13 +80,15 @@ async fn work(arguments: &Arguments) -> Result<()> {
     let worker = worker_id(&recorder)?;
     print(&worker);
     let view = View::default();
-    let desk = Desk::new(&store, recordings.clone(), view.clone());
+    let sources: Arc<dyn Sources> = Arc::new(Inputs::new(clock.clone()));
+    let desk = Desk::new(&store, recordings.clone(), Arc::clone(&sources), view.clone());
     let options = NodeOptions {
         membership: Box::new(StoreMembership::new(&store)),
         policy: Policy { fast: arguments.fast },
         capacity: arguments.capacity,
         store,
         recordings,
+        sources,
         recorder,
         view,
     };

@@ -27,8 +27,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let clock = SystemClock::shared();
     // Who writes makes sure of the store first.
     probe::prepare(&store, &clock, random_bytes()?).await?;
-    let options =
-        HolderOptions { clock, chance: Arc::new(SystemChance), on_retry: Arc::new(tell_retry), lease: None };
+    let options = HolderOptions {
+        clock,
+        chance: Arc::new(SystemChance),
+        on_retry: Arc::new(tell_retry),
+        lease: None,
+        uid: None,
+    };
     let state = Holder::stop_for_another(recordings.register(&sid), options).await?;
     let sealed = GenerationStatus::current(&state);
     if arguments.recording.place.json {

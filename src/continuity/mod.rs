@@ -51,4 +51,4 @@ pub use seal::Seal;
 pub use status::{GenerationStatus, Join, OutputStatus, Salvaged, Status, Total};
 pub use tail::TailEntry;
 pub use transitions::{Addition, Refusal};
-pub use writer::{HolderOptions, OnRetry, Written, this_host};
+pub use writer::{HolderOptions, OnRetry, Written, random_uid, this_host};

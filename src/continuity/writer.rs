@@ -44,6 +44,8 @@ pub struct HolderOptions {
     pub on_retry: OnRetry,
     /// Whose lease tells whether this process lives, where it has one.
     pub lease: Option<String>,
+    /// The recording uid of a claim; by default a random one.
+    pub uid: Option<Uid>,
 }
 
 /// Makes changes, each with a nonce of its own.
@@ -59,6 +61,18 @@ pub(super) struct Writer {
 /// This machine's name.
 pub fn this_host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// A recording uid for one turn at a recording.
+///
+/// # Errors
+/// Where there is no chance to draw from.
+pub fn random_uid(chance: &SharedChance) -> Result<Uid> {
+    loop {
+        if let Some(uid) = Uid::new(u32::from_be_bytes(draw(&**chance)?)) {
+            return Ok(uid);
+        }
+    }
 }
 
 /// A state of the control object and the version it is.
@@ -85,13 +99,9 @@ impl Writer {
         Written { sent, ..self.written }
     }
 
-    /// Who we are, with a fresh random recording uid.
+    /// Who we are.
     pub(super) fn introduce(&self) -> Result<HolderName> {
-        let uid = loop {
-            if let Some(uid) = Uid::new(u32::from_be_bytes(draw(&*self.options.chance)?)) {
-                break uid;
-            }
-        };
+        let uid = self.options.uid.map_or_else(|| random_uid(&self.options.chance), Ok)?;
         Ok(HolderName {
             worker: self.worker.clone(),
             host: this_host(),

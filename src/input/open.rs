@@ -1,4 +1,4 @@
-//! From what a user wrote to an open [`Source`].
+//! From what a user wrote to an open [`Input`].
 //!
 //! | written | input |
 //! |---|---|
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use super::file::FileReader;
 use super::pipe::PipeReader;
-use super::source::{Kind, Source};
+use super::source::{Input, Kind};
 use super::tcp::TcpReader;
 use super::udp::UdpReader;
 use crate::clock::SharedClock;
@@ -30,7 +30,7 @@ use crate::store::split_scheme;
 /// # Errors
 /// `InvalidInput` for what cannot be right, `NotFound` for a missing file or page, `Unavailable` for what
 /// may work later.
-pub async fn open(spec: &str, clock: SharedClock) -> Result<Source> {
+pub async fn open(spec: &str, clock: SharedClock) -> Result<Input> {
     let (kind, name) = match split_scheme(spec) {
         None if spec == "-" => (open_stdin()?, "standard input".to_owned()),
         None if spec.is_empty() => {
@@ -60,7 +60,7 @@ pub async fn open(spec: &str, clock: SharedClock) -> Result<Source> {
             )));
         }
     };
-    Ok(Source::new(kind, name, clock))
+    Ok(Input::new(kind, name, clock))
 }
 
 /// A file redirected to standard input is read like any file, anything else like a pipe.

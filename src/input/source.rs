@@ -1,8 +1,12 @@
-//! [`Source`]: one type over all kinds of input, so that a recorder need not know which it has.
+//! [`Source`]: where a recording's media comes from, so that a recorder need not know which kind it has, and
+//! [`Input`], the one over all kinds that this library reads itself.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 use super::file::FileReader;
 #[cfg(feature = "http")]
@@ -11,7 +15,9 @@ use super::pipe::PipeReader;
 use super::tcp::TcpReader;
 use super::udp::UdpReader;
 use crate::clock::SharedClock;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::OutputName;
+use crate::media::{Container, Frame, Track};
 use crate::time::WallTime;
 
 /// Bytes as they came, never empty. Where one chunk ends means nothing for files, pipes and TCP; a UDP
@@ -24,9 +30,124 @@ pub struct Chunk {
     pub arrived: Option<WallTime>,
 }
 
-/// An open input.
+/// What a source gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Media {
+    /// Bytes of MPEG-TS or WebM: the composite output, which begins with the first of them.
+    Bytes(Chunk),
+    /// An output of encoded frames begins, or goes on with other tracks.
+    Begin(Stream),
+    /// A frame of an output that has begun, and when it arrived.
+    Frame(OutputName, Frame, Option<WallTime>),
+    /// An output has nothing more for now: its playlist says so, and is to go on with [`Begin`](Self::Begin).
+    End(OutputName),
+}
+
+impl Media {
+    /// Bytes of media in it.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Bytes(chunk) => chunk.bytes.len(),
+            Self::Frame(_, frame, _) => frame.data.len(),
+            Self::Begin(_) | Self::End(_) => 0,
+        }
+    }
+
+    /// Keeps the first `length` bytes of a container, and gives the rest, if there is any. Frames stay whole.
+    #[must_use]
+    pub fn split_off(&mut self, length: usize) -> Option<Self> {
+        match self {
+            Self::Bytes(chunk) if chunk.bytes.len() > length => {
+                Some(Self::Bytes(Chunk { bytes: chunk.bytes.split_off(length), arrived: chunk.arrived }))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An output of encoded frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    /// The composite output, or one user's audio or video.
+    pub name: OutputName,
+    /// What its segments are.
+    pub container: Container,
+    /// Its tracks. Frames name them by their place.
+    pub tracks: Vec<Track>,
+}
+
+/// Where media comes from: a URL that was opened, or what a worker with its own media server has joined.
+///
+/// ```
+/// use futures_util::future::BoxFuture;
+/// use tapeline::input::{Media, Source};
+///
+/// /// A channel of a media server.
+/// #[derive(Debug)]
+/// struct Channel(tokio::sync::mpsc::Receiver<Media>);
+///
+/// impl Source for Channel {
+///     fn next(&mut self) -> BoxFuture<'_, tapeline::Result<Option<Media>>> {
+///         Box::pin(async { Ok(self.0.recv().await) })
+///     }
+///     fn is_live(&self) -> bool {
+///         true
+///     }
+///     fn describe(&self) -> &str {
+///         "the channel"
+///     }
+/// }
+/// ```
+pub trait Source: Send + fmt::Debug {
+    /// What comes next, or `None` at the end.
+    ///
+    /// May be dropped while it waits, as `select!` does: nothing may be lost by that.
+    ///
+    /// # Errors
+    /// `Unavailable` where the source is lost, and may be joined again. It is then at its end.
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Media>>>;
+
+    /// Whether media comes at its own pace, so that its arrival says what time it shows.
+    fn is_live(&self) -> bool;
+
+    /// What it is, for people, without credentials.
+    fn describe(&self) -> &str;
+
+    /// Whether a reader may take its time without losing anything.
+    fn waits(&self) -> bool {
+        false
+    }
+
+    /// When what is read was last changed, for a file.
+    fn file_time(&self) -> Option<WallTime> {
+        None
+    }
+
+    /// Bytes that it has in all, where that is known.
+    fn size(&self) -> Option<u64> {
+        None
+    }
+
+    /// Changes how the users of a composite stream are placed in the picture. The layout is what an API was sent.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a source that has no layouts, or not that one.
+    fn update_layout<'a>(&'a mut self, layout: &'a Value) -> BoxFuture<'a, Result<()>> {
+        let _ = layout;
+        let refused = Err(no_layouts(self.describe()));
+        Box::pin(async { refused })
+    }
+}
+
+/// The error of a source without layouts.
+pub(super) fn no_layouts(source: &str) -> Error {
+    let message = format!("{source} has no layouts: its picture is recorded as it comes");
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+/// An open file, pipe, device or connection.
 #[derive(Debug)]
-pub struct Source {
+pub struct Input {
     kind: Kind,
     name: String,
     clock: SharedClock,
@@ -43,7 +164,7 @@ pub(super) enum Kind {
     Http(HttpReader),
 }
 
-impl Source {
+impl Input {
     pub(super) fn new(kind: Kind, name: String, clock: SharedClock) -> Self {
         Self { kind, name, clock }
     }
@@ -53,7 +174,7 @@ impl Source {
     /// May be dropped while it waits, as `select!` does: no byte is lost.
     ///
     /// # Errors
-    /// `Unavailable` when a connection breaks or a device fails. The source is then at its end.
+    /// `Unavailable` when a connection breaks or a device fails. The input is then at its end.
     pub async fn next(&mut self) -> Result<Option<Chunk>> {
         let bytes = match &mut self.kind {
             Kind::File(file) => file.next(&self.name),
@@ -119,5 +240,31 @@ impl Source {
     /// What the input is, for people: its path or URL, without credentials.
     pub fn describe(&self) -> &str {
         &self.name
+    }
+}
+
+impl Source for Input {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Media>>> {
+        Box::pin(async { Ok(Self::next(self).await?.map(Media::Bytes)) })
+    }
+
+    fn is_live(&self) -> bool {
+        Self::is_live(self)
+    }
+
+    fn describe(&self) -> &str {
+        Self::describe(self)
+    }
+
+    fn waits(&self) -> bool {
+        Self::waits(self)
+    }
+
+    fn file_time(&self) -> Option<WallTime> {
+        Self::file_time(self)
+    }
+
+    fn size(&self) -> Option<u64> {
+        Self::size(self)
     }
 }

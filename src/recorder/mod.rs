@@ -26,6 +26,7 @@
 //! ```
 
 mod event;
+mod feed;
 mod left;
 mod metrics;
 mod options;
@@ -35,6 +36,7 @@ mod session;
 mod summary;
 
 pub use event::Event;
+pub use feed::Feed;
 pub use metrics::Metrics;
 pub use options::{OnFull, Options, OutputSpec, Spool};
 pub use output::Output;

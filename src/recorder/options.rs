@@ -60,6 +60,8 @@ pub struct Options {
     /// Playlists have the tags of the hosted services that tell where streams begin and how large pictures are
     /// ([`CompatTags`](crate::playlist::CompatTags)): scripts for their recordings read them.
     pub compat_tags: bool,
+    /// The recording uid under which this turn joins the channel; by default a random one.
+    pub uid: Option<Uid>,
     /// Whose lease tells whether this process lives, where a centre watches over it.
     pub lease: Option<String>,
     /// A recording is taken over only while its epoch is this: what was judged must not have changed.
@@ -85,6 +87,7 @@ impl Default for Options {
             stop_patience: Duration::from_secs(60),
             respite: Duration::ZERO,
             compat_tags: false,
+            uid: None,
             lease: None,
             epoch: None,
             clock: SystemClock::shared(),

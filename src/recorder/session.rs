@@ -464,6 +464,7 @@ impl Told {
             clock: options.clock.clone(),
             chance: options.chance.clone(),
             lease: options.lease.clone(),
+            uid: options.uid,
             on_retry: Arc::new(move |key, error, pause| {
                 trouble.met(clock.monotonic(), error.report());
                 listener(Notice::Retrying { key: key.to_owned(), error: error.report(), pause });

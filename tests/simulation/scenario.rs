@@ -137,6 +137,7 @@ impl Setting {
             stop_patience: self.stop_patience,
             respite: self.respite,
             compat_tags: true,
+            uid: None,
             lease: None,
             epoch: None,
             clock,

@@ -202,6 +202,7 @@ impl Job {
         let clock: SharedClock = self.clock.clone();
         let options = HolderOptions {
             lease: None,
+            uid: None,
             clock: clock.clone(),
             chance: self.options.chance.clone(),
             on_retry: Arc::new(|_, _, _| {}),

@@ -183,6 +183,7 @@ pub async fn record(recording: &Recording, spool: SpoolFolder, mut after_part: i
     let (clock, id) = (TokioClock::shared(), id());
     let holder_options = HolderOptions {
         lease: None,
+        uid: None,
         clock: clock.clone(),
         chance: Arc::new(Counted::default()),
         on_retry: Arc::new(|key, error, _| panic!("{key}: {error}")),
