@@ -73,23 +73,28 @@ enum Fault {
     SourceAway,
     KillParent,
     KillNode,
+    /// Too long for any worker to wait for it.
+    SourceGone,
 }
 
-const FAULTS: [Fault; 6] = [
+const FAULTS: [Fault; 7] = [
     Fault::KillWorker,
     Fault::PauseNode,
     Fault::HangWorker,
     Fault::SourceAway,
     Fault::KillParent,
     Fault::KillNode,
+    Fault::SourceGone,
 ];
+const GONE: Duration = Duration::from_secs(200);
 const PAUSE: Duration = Duration::from_secs(20);
 
 impl Fault {
     /// Within which time the node's recordings must be moved; `None`: they must not.
     fn limit(self) -> Option<Duration> {
         match self {
-            Self::KillWorker | Self::HangWorker => Some(KILLED),
+            // Counted from when it is back.
+            Self::KillWorker | Self::HangWorker | Self::SourceGone => Some(KILLED),
             Self::KillNode => Some(DISCONNECTED),
             Self::PauseNode | Self::SourceAway | Self::KillParent => None,
         }
@@ -109,9 +114,9 @@ impl Fault {
                 std::thread::sleep(PAUSE);
                 both.iter().for_each(|pid| signal("CONT", *pid));
             }
-            Self::SourceAway => {
+            Self::SourceAway | Self::SourceGone => {
                 live.set_silent(true);
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(if self == Self::SourceAway { PAUSE } else { GONE });
                 live.set_silent(false);
             }
         }
@@ -132,9 +137,15 @@ fn chaos(place: Place) {
         let of = |node: &Node| held(&centre, &sids, &node.worker().0);
         let most = (0..nodes.len()).max_by_key(|node| of(&nodes[*node])[0].len()).unwrap();
         let victim = nodes.remove(most);
-        let [of_victim, of_others] = of(&victim);
-        let clock = SystemClock::new();
+        let [mut of_victim, mut of_others] = of(&victim);
+        if fault == Fault::SourceGone {
+            of_victim.append(&mut of_others);
+        }
+        let mut clock = SystemClock::new();
         fault.strike(&victim, &centre.live);
+        if fault == Fault::SourceGone {
+            clock = SystemClock::new();
+        }
         let times = match fault.limit() {
             Some(limit) => centre.moved(&of_victim, &clock, limit),
             None => {
@@ -143,7 +154,7 @@ fn chaos(place: Place) {
             }
         };
         println!("round {round}: {fault:?}, {} of {count} recordings moved after {times:.1?}", times.len());
-        if fault.limit() == Some(KILLED) {
+        if matches!(fault, Fault::KillWorker | Fault::HangWorker) {
             killed.extend(times);
         }
         let untouched = of_others.iter().chain(of_victim.iter().filter(|_| fault.limit().is_none()));
@@ -151,7 +162,10 @@ fn chaos(place: Place) {
             let now = centre.state(sid).unwrap();
             assert_eq!(now.generation.get(), *generation, "{fault:?}: {sid} was moved for nothing: {now:?}");
         }
-        let lost = fault.limit().unwrap_or(PAUSE + KILLED);
+        let lost = match fault {
+            Fault::SourceGone => GONE + KILLED,
+            _ => fault.limit().unwrap_or(PAUSE + KILLED),
+        };
         centre.end(&nodes[0], &sids, lost);
         // Its like takes its place.
         drop(victim);

@@ -213,7 +213,12 @@ pub struct Centre {
 impl Centre {
     /// With its first node.
     pub fn new(place: Place) -> (Self, Node) {
-        let first = Node::start(&place, &[]);
+        Self::with(place, &[])
+    }
+
+    /// With a first node with those arguments.
+    pub fn with(place: Place, arguments: &[&str]) -> (Self, Node) {
+        let first = Node::start(&place, arguments);
         let recordings =
             block_on(Recordings::open(&place.store())).unwrap().expect("the node has prepared it");
         (Self { place, live: Live::start(), recordings }, first)
@@ -225,8 +230,13 @@ impl Centre {
 
     /// Begins recordings, and waits until something of each is committed.
     pub fn begin(&self, node: &Node, sids: &[String]) {
+        self.begin_with(node, sids, "2s");
+    }
+
+    /// The same with segments of that length.
+    pub fn begin_with(&self, node: &Node, sids: &[String], segment: &str) {
         for sid in sids {
-            let said = node.ask(&["start", &self.live.url(), "--sid", sid, "--segment", "2s"]);
+            let said = node.ask(&["start", &self.live.url(), "--sid", sid, "--segment", segment]);
             assert_eq!(said.code, Some(0), "{}", said.stderr);
         }
         for sid in sids {
