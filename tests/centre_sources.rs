@@ -2,6 +2,7 @@
 //! and records every output that they give. And a source that is none.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ impl Clock for Simulated {
 struct Server {
     joined: Mutex<Vec<Joining>>,
     layouts: Arc<Mutex<Vec<(Uid, Value)>>>,
+    /// Everybody is let in, and hears nothing.
+    away: Arc<AtomicBool>,
 }
 
 /// The mixed sound of a channel, and one user's.
@@ -61,11 +64,15 @@ struct Channel {
     begin: Instant,
     given: u32,
     layouts: Arc<Mutex<Vec<(Uid, Value)>>>,
+    away: Arc<AtomicBool>,
 }
 
 impl Source for Channel {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Media>>> {
         Box::pin(async {
+            if self.away.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
             let name = OUTPUTS()[self.given as usize % 2];
             let frame = self.given / 2;
             let media = if frame == 0 {
@@ -105,7 +112,13 @@ impl Sources for Server {
     fn join<'a>(&'a self, joining: &'a Joining) -> BoxFuture<'a, Result<Box<dyn Source>>> {
         self.joined.lock().unwrap().push(joining.clone());
         let layouts = Arc::clone(&self.layouts);
-        let channel = Channel { uid: joining.uid, begin: Instant::now(), given: 0, layouts };
+        let channel = Channel {
+            uid: joining.uid,
+            begin: Instant::now(),
+            given: 0,
+            layouts,
+            away: Arc::clone(&self.away),
+        };
         Box::pin(async { Ok(Box::new(channel) as Box<dyn Source>) })
     }
 
@@ -170,7 +183,7 @@ fn query() -> Question {
 
 fn start(source: &str) -> Question {
     let (cname, prefix, source) = (Cname::new("lobby").unwrap(), Default::default(), source.to_owned());
-    Question::Start(Start { sid: sid(), cname, source, prefix, segment_millis: Some(2000) })
+    Question::Start(Start { sid: sid(), cname, source, prefix, segment_millis: Some(2000), client: None })
 }
 
 fn layout(mode: u32) -> Question {
@@ -233,6 +246,32 @@ fn a_media_server_plugs_in_and_each_turn_joins_as_another_user() {
             ["", "__uid_s_7__uid_e_audio"].map(|output| format!("{turn}{SID}_lobby{output}.m3u8"))
         });
         assert_eq!(names, expected.into_iter().flatten().collect());
+    });
+}
+
+#[test]
+fn a_source_that_stays_away_costs_one_failover_however_long() {
+    simulate(async {
+        let clock: SharedClock = Arc::new(Simulated(Instant::now()));
+        let (store, server) = (Store::open("memory:").unwrap(), Arc::new(Server::default()));
+        let nodes = [node(&store, &clock, server.clone()).await, node(&store, &clock, server.clone()).await];
+        nodes[0].desk.answer(start("channel:lobby")).await.unwrap();
+        nodes[0].runs().await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        // Less than a minute: its worker waits.
+        server.away.store(true, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        server.away.store(false, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(nodes[1].runs().await["status"]["generation"], 0);
+        server.away.store(true, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert_eq!(nodes[1].desk.answer(query()).await.unwrap_err().kind(), ErrorKind::NotFound);
+        server.away.store(false, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let answer = nodes[1].desk.answer(query()).await.unwrap();
+        assert_eq!((&answer["state"], &answer["status"]["generation"]), (&json!("recording"), &json!(1)));
+        nodes.iter().for_each(|node| node.serving.abort());
     });
 }
 

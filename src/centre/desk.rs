@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tokio::sync::Mutex;
 
 use super::board::Requests;
-use super::request::{Request, Wanted};
+use super::request::{Client, Request, Wanted};
 use super::view::{State, View};
-use crate::continuity::Recordings;
+use crate::continuity::{Recordings, Status};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Sid};
 use crate::input::Sources;
@@ -62,12 +63,17 @@ pub struct Start {
     /// A segment of at least so many milliseconds ends at the next key frame: 1000 to an hour's.
     #[serde(default)]
     pub segment_millis: Option<u64>,
+    /// Who asks, where that is a client of the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Client>,
 }
 
 /// Answers for a node.
 #[derive(Debug)]
 pub struct Desk {
     requests: Requests,
+    /// All of them, as they were read last.
+    all: Mutex<Requests>,
     recordings: Recordings,
     sources: Arc<dyn Sources>,
     view: View,
@@ -76,7 +82,13 @@ pub struct Desk {
 impl Desk {
     /// The desk of a node that shows `view`, and can record those `sources`.
     pub fn new(store: &Store, recordings: Recordings, sources: Arc<dyn Sources>, view: View) -> Self {
-        Self { requests: Requests::new(store), recordings, sources, view }
+        Self {
+            requests: Requests::new(store),
+            all: Mutex::new(Requests::new(store)),
+            recordings,
+            sources,
+            view,
+        }
     }
 
     /// Answers.
@@ -86,13 +98,22 @@ impl Desk {
     /// `InvalidInput` for what cannot be recorded; whatever the store gives.
     pub async fn answer(&self, question: Question) -> Result<Value> {
         match question {
-            Question::Start(start) => self.start(start).await,
+            Question::Start(start) => {
+                let request = self.start(start).await?;
+                Ok(json!({ "sid": request.sid, "cname": request.cname }))
+            }
+            Question::Layout { sid, layout } => {
+                self.lay_out(&sid, layout).await?;
+                Ok(json!({ "sid": sid }))
+            }
+            Question::Query { sid } => {
+                let (state, status) = self.query(&sid).await?;
+                Ok(json!({ "sid": sid, "state": state, "status": status }))
+            }
             Question::Stop { sid } => {
-                let request = self.requests.end(&sid).await.map_err(|error| unknown(&sid, error))?;
+                let request = self.stop(&sid).await?;
                 Ok(json!({ "sid": request.sid, "wanted": request.wanted }))
             }
-            Question::Layout { sid, layout } => self.lay_out(&sid, layout).await,
-            Question::Query { sid } => self.query(&sid).await,
             Question::List => {
                 let recordings = self.view.recordings();
                 let line = |(sid, state)| json!({ "sid": sid, "state": state });
@@ -102,8 +123,13 @@ impl Desk {
         }
     }
 
-    async fn start(&self, start: Start) -> Result<Value> {
-        let Start { sid, cname, source, prefix, segment_millis } = start;
+    /// Asks for a recording.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what cannot be recorded; `Conflict` for a sid, or a client's channel, that is taken; whatever the store
+    /// gives.
+    pub async fn start(&self, start: Start) -> Result<Request> {
+        let Start { sid, cname, source, prefix, segment_millis, client } = start;
         let segment_millis = segment_millis.unwrap_or(SEGMENT_MILLIS);
         if !(1000..=3_600_000).contains(&segment_millis) {
             let message =
@@ -119,56 +145,94 @@ impl Desk {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let request = Request {
-            schema: Request::SCHEMA,
-            sid,
-            cname,
-            prefix,
-            source,
-            segment_millis,
-            wanted: Wanted::Record,
-            unknown: Map::new(),
-        };
+        let schema = Request::SCHEMA;
+        let (wanted, unknown) = (Wanted::Record, Map::new());
+        let request = Request { schema, sid, cname, prefix, source, segment_millis, wanted, client, unknown };
         self.requests.add(&request).await?;
-        Ok(json!({ "sid": request.sid, "cname": request.cname }))
+        Ok(request)
     }
 
-    async fn lay_out(&self, sid: &Sid, layout: Value) -> Result<Value> {
-        let request = self.requests.get(sid).await.map_err(|error| unknown(sid, error))?;
+    /// The request for a recording.
+    ///
+    /// # Errors
+    /// `NotFound` for what nobody asked for; whatever the store gives.
+    pub async fn request(&self, sid: &Sid) -> Result<Request> {
+        self.requests.get(sid).await.map_err(|error| unknown(sid, error))
+    }
+
+    /// The recording of a channel that a client has running, if it has one.
+    ///
+    /// # Errors
+    /// Whatever the store gives.
+    pub async fn running(&self, client: &Client, cname: &Cname) -> Result<Option<Sid>> {
+        let (requests, _) = self.all.lock().await.read().await?;
+        let is_over = |sid: &Sid| matches!(self.state(sid), Some(State::Stopped | State::Abandoned));
+        let runs = |request: &Request| {
+            let asks =
+                request.client.as_ref().is_some_and(|its| (&its.app, its.uid) == (&client.app, client.uid));
+            asks && request.cname == *cname && request.wanted == Wanted::Record && !is_over(&request.sid)
+        };
+        Ok(requests.into_iter().find(runs).map(|request| request.sid))
+    }
+
+    /// What a recording came to, whether it runs or not.
+    ///
+    /// # Errors
+    /// `NotFound` for one that has not begun; whatever the store gives.
+    pub async fn status(&self, sid: &Sid) -> Result<Status> {
+        self.recordings.status(sid).await
+    }
+
+    /// Asks for the end of a recording.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub async fn stop(&self, sid: &Sid) -> Result<Request> {
+        self.requests.end(sid).await.map_err(|error| unknown(sid, error))
+    }
+
+    /// Asks for another layout of a recording that runs.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a layout that the source cannot have; `NotFound` while it does not run, and for what nobody asked for.
+    pub async fn lay_out(&self, sid: &Sid, layout: Value) -> Result<()> {
+        let request = self.request(sid).await?;
         self.sources.check_layout(&request.source, &layout)?;
-        let state = self.view.recordings().get(sid).copied();
-        if state != Some(State::Recording) {
-            let word = state.map_or("being started", State::word);
-            return Err(Error::new(ErrorKind::NotFound, format!("the recording {sid} is {word}")));
+        match self.state(sid) {
+            Some(State::Recording) => self.requests.lay_out(sid, layout).await,
+            state => Err(not_now(sid, state.unwrap_or(State::Starting))),
         }
-        self.requests.lay_out(sid, layout).await?;
-        Ok(json!({ "sid": sid }))
     }
 
-    async fn query(&self, sid: &Sid) -> Result<Value> {
-        let state = self.view.recordings().get(sid).copied();
-        match state {
-            Some(waiting @ (State::Starting | State::Recovering)) => {
-                let message = format!("the recording {sid} is {}; try again", waiting.word());
-                Err(Error::new(ErrorKind::NotFound, message))
+    /// What this node thinks of a recording that somebody asked for.
+    pub fn state(&self, sid: &Sid) -> Option<State> {
+        self.view.recordings().get(sid).copied()
+    }
+
+    /// What a recording came to.
+    ///
+    /// # Errors
+    /// `NotFound` while it does not run, and for what nobody asked for; whatever the store gives.
+    pub async fn query(&self, sid: &Sid) -> Result<(State, Status)> {
+        let state = self.state(sid);
+        if let Some(waiting @ (State::Starting | State::Recovering)) = state {
+            return Err(not_now(sid, waiting));
+        }
+        match self.recordings.status(sid).await {
+            // Unless a node minds it, it ended long ago, or somebody records it without one.
+            Ok(status) => Ok((state.unwrap_or_else(|| State::of(status.phase)), status)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // Perhaps it was asked for a moment ago, at another node.
+                self.request(sid).await?;
+                Err(not_now(sid, State::Starting))
             }
-            Some(_) => {
-                let status = self.recordings.status(sid).await?;
-                Ok(json!({ "sid": sid, "state": state, "status": status }))
-            }
-            None => match self.recordings.status(sid).await {
-                // It ended long ago, or somebody records it without a node.
-                Ok(status) => Ok(json!({ "sid": sid, "state": status.phase, "status": status })),
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    // Perhaps it was asked for a moment ago, at another node.
-                    self.requests.get(sid).await.map_err(|error| unknown(sid, error))?;
-                    let message = format!("the recording {sid} is being started; try again");
-                    Err(Error::new(ErrorKind::NotFound, message))
-                }
-                Err(error) => Err(error),
-            },
+            Err(error) => Err(error),
         }
     }
+}
+
+fn not_now(sid: &Sid, state: State) -> Error {
+    Error::new(ErrorKind::NotFound, format!("the recording {sid} is {}; try again", state.word()))
 }
 
 fn unknown(sid: &Sid, error: Error) -> Error {

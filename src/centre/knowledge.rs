@@ -141,6 +141,7 @@ mod tests {
             source: "udp://127.0.0.1:5000".to_owned(),
             segment_millis: 15_000,
             wanted: Wanted::Record,
+            client: None,
             unknown: Map::new(),
         }
     }

@@ -6,6 +6,8 @@
 //! what, `placement` makes all nodes think of the same worker first (all pure). The control object of each recording stays the one
 //! that arbitrates: what is decided twice is claimed once.
 
+#[cfg(feature = "api")]
+pub mod api;
 mod board;
 mod desk;
 mod document;
@@ -25,7 +27,7 @@ pub use desk::{Desk, Question, Start};
 pub use lease::{Lease, RENEWAL, Standing};
 pub use node::{NodeOptions, serve, worker_id};
 pub use policy::{Action, Control, Known, Policy, RECONNECT};
-pub use request::{Request, Wanted};
+pub use request::{Client, Request, Wanted};
 pub use socket::{ask, listen};
 pub use view::{Node, State, View};
 pub use watch::{Verdict, Watch};

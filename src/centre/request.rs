@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::document;
 use crate::error::Result;
-use crate::ids::{Cname, RecordingId, Sid};
+use crate::ids::{Cname, RecordingId, Sid, Uid};
 use crate::naming::Prefix;
 
 /// Where requests are.
@@ -23,6 +23,17 @@ pub enum Wanted {
     Record,
     /// That it ends. Nothing comes after this.
     Stop,
+}
+
+/// A client of the API, and how it calls the recording.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Client {
+    /// The application.
+    pub app: String,
+    /// The user as which it has the channel recorded.
+    pub uid: Uid,
+    /// `mix`, or `individual`.
+    pub mode: String,
 }
 
 /// A recording that the centre keeps running.
@@ -43,6 +54,9 @@ pub struct Request {
     pub segment_millis: u64,
     /// What is wanted.
     pub wanted: Wanted,
+    /// Who asked, where that is a client of the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Client>,
     /// Fields of a later program.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

@@ -24,9 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// `Conflict` where another node answers there; `InvalidInput` where there can be no socket.
-pub async fn listen(path: &Path, desk: Desk, clock: SharedClock) -> Result<()> {
+pub async fn listen(path: &Path, desk: Arc<Desk>, clock: SharedClock) -> Result<()> {
     let listener = bind(path).await?;
-    let desk = Arc::new(desk);
     loop {
         let accepted = listener.accept().await;
         let Ok((stream, _)) = accepted.inspect_err(|error| debug!(%error, "not accepted")) else {

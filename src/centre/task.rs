@@ -11,7 +11,7 @@ use super::policy::RECONNECT;
 use super::request::Request;
 use crate::continuity::random_uid;
 use crate::error::{Error, ErrorKind, Result};
-use crate::input::{Joining, Source, Sources};
+use crate::input::{Joining, Media, Source, Sources};
 use crate::media::Container;
 use crate::recorder::{Feed, OnFull, Options, OutputSpec, Recorder};
 use crate::store::Store;
@@ -72,6 +72,8 @@ struct Session {
     joining: Joining,
     recorder: Recorder,
     source: Box<dyn Source>,
+    /// What it has given already.
+    first: Option<Media>,
     feed: Feed,
     heard: Heard,
     /// It was told to commit nothing.
@@ -92,14 +94,17 @@ pub async fn record(job: Job, heard: Heard) -> Outcome {
     run(job, heard).await.unwrap_or_else(Outcome::Failed)
 }
 
-async fn run(job: Job, heard: Heard) -> Result<Outcome> {
+async fn run(job: Job, mut heard: Heard) -> Result<Outcome> {
     let Job { store, request, options, .. } = &job;
     let mut options = options.clone();
     let uid = random_uid(&options.chance)?;
     options.uid = Some(uid);
     let joining = Joining { source: request.source.clone(), recording: request.id(), uid };
     // Joined first: a source that cannot be reached from here must not cost a failover.
-    let source = join(&job, &joining).await?;
+    let (source, first) = match options.epoch {
+        None => (join(&job, &joining).await?, None),
+        Some(_) => attach(&job, &joining, &mut heard).await?,
+    };
     if source.waits() {
         options.on_full = OnFull::USUAL_WAIT;
     }
@@ -109,7 +114,7 @@ async fn run(job: Job, heard: Heard) -> Result<Outcome> {
     };
     info!(sid = %request.sid, generation = %recorder.generation(), uid = recorder.uid(), "recording");
     let feed = Feed::new(OutputSpec::composite(Container::default()));
-    let mut session = Session { job, joining, recorder, source, feed, heard, rests: false };
+    let mut session = Session { job, joining, recorder, source, first, feed, heard, rests: false };
     let fed = session.run().await;
     let Session { job, recorder, heard, .. } = session;
     let asked = *heard.asked.borrow();
@@ -136,6 +141,37 @@ async fn join(job: &Job, joining: &Joining) -> Result<Box<dyn Source>> {
         joined = job.sources.join(joining) => joined,
         () = job.options.clock.sleep(JOIN) => {
             let message = format!("{} does not answer for {} s", joining.source, JOIN.as_secs());
+            Err(Error::new(ErrorKind::Unavailable, message))
+        }
+    }
+}
+
+/// Joins a source for a recording that is to be taken over, and waits until it gives something: one that lets everybody in and
+/// says nothing must not cost a failover either.
+async fn attach(job: &Job, joining: &Joining, heard: &mut Heard) -> Result<(Box<dyn Source>, Option<Media>)> {
+    let clock = &job.options.clock;
+    let attached = async {
+        loop {
+            let given = async {
+                let mut source = job.sources.join(joining).await?;
+                let media = source.next().await?;
+                Ok::<_, Error>((source, media))
+            };
+            match given.await {
+                Ok((source, Some(media))) => return (source, Some(media)),
+                Ok((_, None)) => {}
+                Err(error) => info!(sid = %job.request.sid, error = %error.report(), "not joined"),
+            }
+            clock.sleep(PAUSE).await;
+        }
+    };
+    tokio::select! {
+        attached = attached => Ok(attached),
+        Ok(_) = heard.asked.wait_for(|ask| *ask != Ask::Run) => {
+            Err(Error::new(ErrorKind::Conflict, "it is to be left before it has begun here"))
+        }
+        () = clock.sleep(RECONNECT) => {
+            let message = format!("{} gave nothing for {} s", joining.source, RECONNECT.as_secs());
             Err(Error::new(ErrorKind::Unavailable, message))
         }
     }
@@ -172,6 +208,7 @@ impl Session {
         let silent_for = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
         let clock = self.job.options.clock.clone();
         let mut silence = clock.sleep(silent_for);
+        let mut lost: Option<Duration> = None;
         loop {
             let live = self.source.is_live();
             let media = tokio::select! {
@@ -181,7 +218,12 @@ impl Session {
                     self.lay_out().await;
                     continue;
                 }
-                media = self.source.next() => media,
+                media = async {
+                    match self.first.take() {
+                        Some(media) => Ok(Some(media)),
+                        None => self.source.next().await,
+                    }
+                } => media,
                 () = &mut silence, if live => {
                     silence = clock.sleep(silent_for);
                     self.feed.interrupt().await?;
@@ -190,18 +232,25 @@ impl Session {
             };
             silence = clock.sleep(silent_for);
             let why = match media {
-                Ok(Some(media)) => match self.feed.write(&self.recorder, media).await {
-                    Ok(()) => continue,
-                    Err(error) if is_useless(&error, &self.feed).await => return Ok(Fed::Useless(error)),
-                    Err(error) => return Err(error),
-                },
+                Ok(Some(media)) => {
+                    lost = None;
+                    match self.feed.write(&self.recorder, media).await {
+                        Ok(()) => continue,
+                        Err(error) if is_useless(&error, &self.feed).await => return Ok(Fed::Useless(error)),
+                        Err(error) => return Err(error),
+                    }
+                }
                 Ok(None) if !self.source.is_live() => return Ok(Fed::ToTheEnd),
                 Ok(None) => "it has ended".to_owned(),
                 Err(error) => error.report(),
             };
-            warn!(sid = %self.job.request.sid, why, "the source is lost");
+            // One that lets us in and says nothing is as lost as before.
+            let since = *lost.get_or_insert_with(|| {
+                warn!(sid = %self.job.request.sid, why, "the source is lost");
+                clock.monotonic()
+            });
             self.feed.interrupt().await?;
-            match self.join_again().await {
+            match self.join_again(since + RECONNECT).await {
                 Some(fed) => return Ok(fed),
                 None => info!(sid = %self.job.request.sid, "the source is back"),
             }
@@ -218,10 +267,9 @@ impl Session {
         }
     }
 
-    /// Tries to join the source again; how feeding ends, where that is not to be.
-    async fn join_again(&mut self) -> Option<Fed> {
+    /// Tries to join the source again until `give_up`; how feeding ends, where that is not to be.
+    async fn join_again(&mut self, give_up: Duration) -> Option<Fed> {
         let clock = self.job.options.clock.clone();
-        let give_up = clock.monotonic() + RECONNECT;
         while clock.monotonic() < give_up {
             tokio::select! {
                 biased;

@@ -29,6 +29,16 @@ pub enum State {
 }
 
 impl State {
+    /// What a control object says, where nobody judges its holder.
+    pub fn of(phase: Phase) -> Self {
+        match phase {
+            Phase::Recording => Self::Recording,
+            Phase::Recovering | Phase::Orphaned => Self::Recovering,
+            Phase::Stopped => Self::Stopped,
+            Phase::Abandoned => Self::Abandoned,
+        }
+    }
+
     /// As a sentence says it.
     pub fn word(self) -> &'static str {
         match self {
@@ -98,10 +108,8 @@ impl View {
 fn state(control: Option<&Control>, watch: &Watch, now: Duration) -> State {
     let Some(control) = control else { return State::Starting };
     let lives = |worker: &String| watch.verdict(worker, now).lives();
-    match control.phase {
-        Phase::Stopped => State::Stopped,
-        Phase::Abandoned => State::Abandoned,
-        Phase::Recording if control.worker.as_ref().is_none_or(lives) => State::Recording,
-        Phase::Recording | Phase::Recovering | Phase::Orphaned => State::Recovering,
+    match State::of(control.phase) {
+        State::Recording if !control.worker.as_ref().is_none_or(lives) => State::Recovering,
+        state => state,
     }
 }

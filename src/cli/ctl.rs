@@ -114,6 +114,7 @@ fn question(verb: Verb) -> Result<Question> {
             source,
             prefix: place::prefix(&prefix)?,
             segment_millis: u64::try_from(segment.as_millis()).ok(),
+            client: None,
         }),
         Verb::Layout { sid, layout } => Question::Layout { sid: Sid::new(&sid)?, layout },
         Verb::Stop { sid } => Question::Stop { sid: Sid::new(&sid)? },

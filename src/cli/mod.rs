@@ -1,5 +1,7 @@
 //! The command line: a file per verb.
 
+#[cfg(feature = "api")]
+mod api;
 mod ctl;
 mod doctor;
 mod exit;

@@ -39,6 +39,9 @@ pub struct Arguments {
     /// Where segments wait until they are committed; by default as tapeline record has it
     #[arg(long, value_name = "DIR")]
     spool: Option<PathBuf>,
+    #[cfg(feature = "api")]
+    #[command(flatten)]
+    api: super::api::Api,
     /// The process that records
     #[arg(long, hide = true)]
     worker: bool,
@@ -81,7 +84,11 @@ async fn work(arguments: &Arguments) -> Result<()> {
     print(&worker);
     let view = View::default();
     let sources: Arc<dyn Sources> = Arc::new(Inputs::new(clock.clone()));
-    let desk = Desk::new(&store, recordings.clone(), Arc::clone(&sources), view.clone());
+    let desk = Arc::new(Desk::new(&store, recordings.clone(), Arc::clone(&sources), view.clone()));
+    #[cfg(feature = "api")]
+    let api = arguments.api.serve(Arc::clone(&desk), recorder.clone());
+    #[cfg(not(feature = "api"))]
+    let api = std::future::pending();
     let options = NodeOptions {
         membership: Box::new(StoreMembership::new(&store)),
         policy: Policy { fast: arguments.fast },
@@ -97,5 +104,6 @@ async fn work(arguments: &Arguments) -> Result<()> {
     tokio::select! {
         served = node => served,
         failed = socket => failed,
+        failed = api => failed,
     }
 }
