@@ -219,8 +219,11 @@ impl Desk {
             return Err(not_now(sid, waiting));
         }
         match self.recordings.status(sid).await {
-            // Unless a node minds it, it ended long ago, or somebody records it without one.
-            Ok(status) => Ok((state.unwrap_or_else(|| State::of(status.phase)), status)),
+            Ok(status) => match State::of(status.phase) {
+                // The holder may have told the store what this node does not know yet.
+                waiting @ (State::Starting | State::Recovering) => Err(not_now(sid, waiting)),
+                state => Ok((state, status)),
+            },
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 // Perhaps it was asked for a moment ago, at another node.
                 self.request(sid).await?;

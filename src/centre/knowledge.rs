@@ -103,6 +103,8 @@ impl Knowledge {
         match self.control(sid) {
             None => true,
             Some(control) if control.phase.is_final() => false,
+            // Its holder has been told, and ends it.
+            Some(_) if self.is_to_end(sid) => true,
             Some(Control { worker: Some(worker), phase, .. }) => {
                 *phase != Phase::Recording || watch.verdict(worker, now) != Verdict::Alive
             }
@@ -190,6 +192,13 @@ mod tests {
         // Who drains must see what becomes of its own.
         let draining = Lease { standing: Standing::Draining, ..me };
         assert_eq!(stale(&knowledge, &watch, &draining, 3), ["lost", "new", "ours", "taken"]);
+        // What is to end is looked at until it has.
+        let stops = |name| {
+            let wanted = if name == "begun" || name == "ended" { Wanted::Stop } else { Wanted::Record };
+            Request { wanted, ..request(name) }
+        };
+        knowledge.ask(names.map(stops).into());
+        assert_eq!(stale(&knowledge, &watch, &draining, 3), ["begun", "lost", "new", "ours", "taken"]);
         knowledge.outdate(&sid("ended"));
         assert!(stale(&knowledge, &watch, &draining, 3).contains(&"ended".to_owned()));
     }

@@ -46,12 +46,12 @@ pub struct Api {
 }
 
 impl Api {
-    /// Answers for `desk` as long as it is not dropped; for ever silent where no API is wanted.
+    /// Where calls are to be taken, if anywhere.
     ///
     /// # Errors
-    /// As [`listen`]; `InvalidInput` for files that cannot be read.
-    pub async fn serve(&self, desk: Arc<Desk>, recorder: Options) -> Result<()> {
-        let Some(address) = self.address else { return std::future::pending().await };
+    /// `InvalidInput` for files that cannot be read, and for an open door that others than this machine can reach.
+    pub fn listening(&self) -> Result<Option<Listening>> {
+        let Some(address) = self.address else { return Ok(None) };
         let credentials = self.credentials.as_ref().map(|path| {
             let text = std::fs::read_to_string(path).map_err(|error| {
                 let message = format!("the credentials {} cannot be read", path.display());
@@ -60,10 +60,16 @@ impl Api {
             text.and_then(|text| Credentials::parse(&text))
         });
         let tls = self.tls_certificate.as_ref().zip(self.tls_key.as_ref());
-        let tls = tls.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        let listening =
-            Listening { address, credentials: credentials.transpose()?, tls, rate: self.api_rate };
+        let tls = tls.map(|(certificate, key)| Tls::read(certificate, key));
+        Listening::new(address, credentials.transpose()?, tls.transpose()?, self.api_rate).map(Some)
+    }
+
+    /// Answers for `desk` as long as it is not dropped; for ever silent where no API is wanted.
+    ///
+    /// # Errors
+    /// As [`listening`](Self::listening) and [`listen`].
+    pub async fn serve(&self, desk: Arc<Desk>, recorder: Options) -> Result<()> {
+        let Some(listening) = self.listening()? else { return std::future::pending().await };
         let service = Service {
             desk,
             places: Places { pattern: self.source.clone(), allowed: self.allow_source.clone() },
@@ -71,6 +77,7 @@ impl Api {
             clock: recorder.clock,
             chance: recorder.chance,
         };
+        let scheme = listening.scheme();
         listen(listening, service, |address| tell(format_args!("the API answers at {scheme}://{address}")))
             .await
     }

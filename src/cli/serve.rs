@@ -65,6 +65,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     if arguments.worker {
         return work(&arguments).await;
     }
+    #[cfg(feature = "api")]
+    arguments.api.listening()?;
     let store = arguments.open()?;
     let clock = SystemClock::shared();
     // What is wrong with the store is said here, and once.

@@ -218,10 +218,15 @@ impl Centre {
 
     /// With a first node with those arguments.
     pub fn with(place: Place, arguments: &[&str]) -> (Self, Node) {
+        Self::of(Live::start(), place, arguments)
+    }
+
+    /// The same with that source.
+    pub fn of(live: Live, place: Place, arguments: &[&str]) -> (Self, Node) {
         let first = Node::start(&place, arguments);
         let recordings =
             block_on(Recordings::open(&place.store())).unwrap().expect("the node has prepared it");
-        (Self { place, live: Live::start(), recordings }, first)
+        (Self { place, live, recordings }, first)
     }
 
     pub fn state(&self, sid: &str) -> Option<ControlObject> {

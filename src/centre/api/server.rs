@@ -53,14 +53,36 @@ const CONNECTIONS: usize = 1024;
 /// Where calls are taken, and whose.
 #[derive(Debug)]
 pub struct Listening {
-    /// Where.
-    pub address: SocketAddr,
-    /// Who may call; `None` for anybody, on loopback alone.
-    pub credentials: Option<Credentials>,
-    /// The certificate, for HTTPS.
-    pub tls: Option<Tls>,
-    /// Calls a second from one address.
-    pub rate: u32,
+    address: SocketAddr,
+    credentials: Option<Credentials>,
+    tls: Option<Tls>,
+    rate: u32,
+}
+
+impl Listening {
+    /// Calls are taken at `address`, from those with `credentials`, or, on loopback alone, from anybody; by HTTPS with a
+    /// certificate; `rate` calls a second from one address.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an open door that others than this machine can reach.
+    pub fn new(
+        address: SocketAddr,
+        credentials: Option<Credentials>,
+        tls: Option<Tls>,
+        rate: u32,
+    ) -> Result<Self> {
+        if credentials.is_none() && !address.ip().is_loopback() {
+            let message =
+                format!("without credentials only this machine may call: {address} is not on loopback");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        Ok(Self { address, credentials, tls, rate })
+    }
+
+    /// What stands before the address in a URL.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
 }
 
 /// A certificate and its key.
@@ -102,13 +124,9 @@ struct Door {
 /// Answers calls until it is dropped; `ready` hears where.
 ///
 /// # Errors
-/// `InvalidInput` where nobody can listen there, and for an open door that others than this machine can reach.
+/// `InvalidInput` where nobody can listen there.
 pub async fn listen(listening: Listening, service: Service, ready: impl FnOnce(SocketAddr)) -> Result<()> {
     let Listening { address, credentials, tls, rate } = listening;
-    if credentials.is_none() && !address.ip().is_loopback() {
-        let message = format!("without credentials only this machine may call: {address} is not on loopback");
-        return Err(Error::new(ErrorKind::InvalidInput, message));
-    }
     let refused = |error: std::io::Error| {
         Error::new(ErrorKind::InvalidInput, format!("cannot listen at {address}")).with_source(error)
     };
