@@ -114,7 +114,7 @@ impl Feed {
     fn safe(&self) -> u64 {
         let now = self.clock.monotonic();
         let late = self.stalls.iter().filter(|(at, _)| *at + SAFE * 2 >= now).map(|stall| stall.1);
-        let safe = now.saturating_sub(SAFE + late.sum());
+        let safe = now.saturating_sub(SAFE + late.sum::<Duration>());
         self.read.iter().rev().find(|(at, _)| *at <= safe).map_or(0, |(_, read)| *read)
     }
 }

@@ -29,6 +29,11 @@ pub trait Membership: Send + Sync + std::fmt::Debug {
     fn read(&mut self) -> BoxFuture<'_, Result<Vec<Lease>>>;
     /// Takes a lease away.
     fn remove<'a>(&'a self, worker: &'a str) -> BoxFuture<'a, Result<()>>;
+    /// Ends when something was heard that is to be acted on before the next reading is due, where that can be heard. May be
+    /// dropped while it waits.
+    fn changed(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// Objects of a folder as they were read last.

@@ -13,6 +13,8 @@ mod desk;
 mod document;
 mod knowledge;
 mod lease;
+#[cfg(feature = "nats")]
+mod nats;
 mod node;
 mod placement;
 mod policy;
@@ -25,6 +27,8 @@ mod watch;
 pub use board::{Membership, Requests, StoreMembership};
 pub use desk::{Desk, Question, Start};
 pub use lease::{Lease, RENEWAL, Standing};
+#[cfg(feature = "nats")]
+pub use nats::NatsMembership;
 pub use node::{NodeOptions, serve, worker_id};
 pub use policy::{Action, Control, Known, Policy, RECONNECT};
 pub use request::{Client, Request, Wanted};

@@ -190,6 +190,8 @@ pub async fn serve(
                     renewed = None;
                 }
             }
+            // What is known then is acted on at once.
+            () = node.options.membership.changed() => renewed = None,
             () = clock.sleep(TICK) => {}
         }
     }

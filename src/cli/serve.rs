@@ -9,10 +9,14 @@ use super::guard::guard;
 use super::place::{Server, spool};
 use super::signals::StopSignals;
 use super::terminal::print;
-use crate::centre::{Desk, NodeOptions, Policy, StoreMembership, View, listen, serve, worker_id};
-use crate::clock::{SystemClock, random_bytes};
+#[cfg(feature = "nats")]
+use crate::centre::NatsMembership;
+use crate::centre::{Desk, Membership, NodeOptions, Policy, StoreMembership, View, listen, serve, worker_id};
+use crate::clock::{SharedClock, SystemClock, random_bytes};
 use crate::continuity::{Recordings, probe};
 use crate::error::Result;
+#[cfg(not(feature = "nats"))]
+use crate::error::{Error, ErrorKind};
 use crate::input::{Inputs, Sources};
 use crate::recorder::Options;
 use crate::store::{Store, StoreOptions};
@@ -39,6 +43,14 @@ pub struct Arguments {
     /// Where segments wait until they are committed; by default as tapeline record has it
     #[arg(long, value_name = "DIR")]
     spool: Option<PathBuf>,
+    /// Keep leases on a NATS server with JetStream, nats://HOST:4222, where changes are heard in milliseconds; several are
+    /// separated by commas
+    #[arg(long, value_name = "URL", env = "TAPELINE_NATS", hide_env_values = true)]
+    nats: Option<String>,
+    /// The bucket of keys there: another one for each store
+    #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "for builds with that server"))]
+    #[arg(long, value_name = "NAME", default_value = "tapeline")]
+    nats_bucket: String,
     #[cfg(feature = "api")]
     #[command(flatten)]
     api: super::api::Api,
@@ -54,6 +66,26 @@ pub fn default_socket() -> PathBuf {
 }
 
 impl Arguments {
+    /// How workers hear of each other.
+    #[cfg(feature = "nats")]
+    async fn membership(&self, store: &Store, clock: &SharedClock) -> Result<Box<dyn Membership>> {
+        Ok(match &self.nats {
+            Some(servers) => Box::new(NatsMembership::connect(servers, &self.nats_bucket, clock).await?),
+            None => Box::new(StoreMembership::new(store)),
+        })
+    }
+
+    #[cfg(not(feature = "nats"))]
+    async fn membership(&self, store: &Store, _: &SharedClock) -> Result<Box<dyn Membership>> {
+        match &self.nats {
+            Some(_) => {
+                let message = "this program was built without --nats; build it with --features nats";
+                Err(Error::new(ErrorKind::InvalidInput, message))
+            }
+            None => Ok(Box::new(StoreMembership::new(store))),
+        }
+    }
+
     fn open(&self) -> Result<Store> {
         let options = StoreOptions { endpoint: self.server.endpoint.clone(), ..StoreOptions::default() };
         Store::open_with(&self.store, &options)
@@ -71,7 +103,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let clock = SystemClock::shared();
     // What is wrong with the store is said here, and once.
     probe::prepare(&store, &clock, random_bytes()?).await?;
-    guard(&StoreMembership::new(&store), &clock).await
+    guard(&*arguments.membership(&store, &clock).await?, &clock).await
 }
 
 async fn work(arguments: &Arguments) -> Result<()> {
@@ -92,7 +124,7 @@ async fn work(arguments: &Arguments) -> Result<()> {
     #[cfg(not(feature = "api"))]
     let api = std::future::pending();
     let options = NodeOptions {
-        membership: Box::new(StoreMembership::new(&store)),
+        membership: arguments.membership(&store, &clock).await?,
         policy: Policy { fast: arguments.fast },
         capacity: arguments.capacity,
         store,
