@@ -30,7 +30,7 @@ pub struct Arguments {
 enum Verb {
     /// Record a source until somebody stops it, whatever becomes of the nodes
     Start {
-        /// udp://ADDR:PORT, tcp://ADDR:PORT, http(s)://URL, or a file: every node must be able to reach it
+        /// udp://ADDR:PORT, tcp://ADDR:PORT, http(s)://URL, rtsp://URL, or a file: every node must be able to reach it
         source: String,
         /// Recording id; by default 32 random hex digits
         #[arg(long)]

@@ -37,7 +37,7 @@ const PACED_BYTES: usize = 7 * 188;
 /// Record an input into segments and a playlist
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// A file, - for standard input, udp://ADDR:PORT (multicast too), tcp://ADDR:PORT, http(s)://URL
+    /// A file, - for standard input, udp://ADDR:PORT (multicast too), tcp://ADDR:PORT, http(s)://URL, rtsp://URL
     input: String,
     /// A folder, or a URL: file:///path, s3://bucket/prefix, gs://, az:// (credentials from the environment)
     #[arg(long, value_name = "STORE")]

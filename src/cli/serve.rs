@@ -48,7 +48,6 @@ pub struct Arguments {
     #[arg(long, value_name = "URL", env = "TAPELINE_NATS", hide_env_values = true)]
     nats: Option<String>,
     /// The bucket of keys there: another one for each store
-    #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "for builds with that server"))]
     #[arg(long, value_name = "NAME", default_value = "tapeline")]
     nats_bucket: String,
     #[cfg(feature = "api")]

@@ -10,6 +10,7 @@ use super::source::{Source, no_layouts};
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{RecordingId, Uid};
+use crate::store::split_scheme;
 
 /// Who joins what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,21 @@ pub trait Sources: Send + Sync + fmt::Debug {
 /// # Errors
 /// As [`open`].
 pub async fn open_source(spec: &str, clock: &SharedClock) -> Result<Box<dyn Source>> {
-    Ok(Box::new(open(spec, clock.clone()).await?))
+    match split_scheme(spec) {
+        Some(("rtsp", _)) => join_rtsp(spec, clock).await,
+        _ => Ok(Box::new(open(spec, clock.clone()).await?)),
+    }
+}
+
+#[cfg(feature = "rtsp")]
+async fn join_rtsp(spec: &str, clock: &SharedClock) -> Result<Box<dyn Source>> {
+    Ok(Box::new(super::rtsp::RtspSource::join(spec, clock).await?))
+}
+
+#[cfg(not(feature = "rtsp"))]
+async fn join_rtsp(_: &str, _: &SharedClock) -> Result<Box<dyn Source>> {
+    let message = "this program was built without rtsp:// inputs; build it with --features rtsp";
+    Err(Error::new(ErrorKind::InvalidInput, message))
 }
 
 /// Files and URLs, which every node can open. They have no layouts.

@@ -9,6 +9,8 @@
 //! Chunks are slices of buffers that come back when the last slice is dropped. A chunk never keeps more
 //! than four times its own size in memory, so holding on to chunks costs what they hold.
 
+#[cfg(feature = "rtsp")]
+mod alignment;
 mod file;
 #[cfg(feature = "http")]
 mod http;
@@ -17,6 +19,8 @@ mod open;
 mod pipe;
 mod pool;
 mod rtp;
+#[cfg(feature = "rtsp")]
+mod rtsp;
 mod source;
 mod tcp;
 mod udp;

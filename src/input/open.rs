@@ -55,7 +55,7 @@ pub async fn open(spec: &str, clock: SharedClock) -> Result<Input> {
         Some(("http" | "https", _)) => open_http(spec, &clock).await?,
         Some((scheme, _)) => {
             return Err(invalid(format!(
-                "{scheme}: is no kind of input; there are files, - and udp: tcp: http: https:, and for a \
+                "{scheme}: is no kind of input; there are files, - and udp: tcp: http: https: rtsp:, and for a \
                  file of such a name write ./ before it"
             )));
         }

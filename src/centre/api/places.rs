@@ -3,7 +3,7 @@
 //! The operator says where a channel's stream is, in a pattern; or allows clients to name URLs, of some schemes and hosts alone.
 //! A file is never one of them: it would be this machine's.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

@@ -1,7 +1,7 @@
 //! How often one address may call: so many times a second, saved up for a second; fewer with wrong credentials.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ impl Rates {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use core::net::Ipv4Addr;
 
     use super::*;
 
