@@ -58,6 +58,7 @@ const PURE_FILES: &[&str] = &[
     "export/part.rs",
     "export/ts.rs",
     "input/alignment.rs",
+    "input/shown.rs",
     "salvage/find.rs",
     "salvage/outcome.rs",
     "stitch/cover.rs",

@@ -11,7 +11,7 @@ use super::policy::RECONNECT;
 use super::request::Request;
 use crate::continuity::random_uid;
 use crate::error::{Error, ErrorKind, Result};
-use crate::input::{Joining, Media, Source, Sources};
+use crate::input::{Joining, Media, Source, Sources, shown};
 use crate::media::Container;
 use crate::recorder::{Feed, OnFull, Options, OutputSpec, Recorder};
 use crate::store::Store;
@@ -140,7 +140,7 @@ async fn join(job: &Job, joining: &Joining) -> Result<Box<dyn Source>> {
     tokio::select! {
         joined = job.sources.join(joining) => joined,
         () = job.options.clock.sleep(JOIN) => {
-            let message = format!("{} does not answer for {} s", joining.source, JOIN.as_secs());
+            let message = format!("{} does not answer for {} s", shown(&joining.source), JOIN.as_secs());
             Err(Error::new(ErrorKind::Unavailable, message))
         }
     }
@@ -171,7 +171,7 @@ async fn attach(job: &Job, joining: &Joining, heard: &mut Heard) -> Result<(Box<
             Err(Error::new(ErrorKind::Conflict, "it is to be left before it has begun here"))
         }
         () = clock.sleep(RECONNECT) => {
-            let message = format!("{} gave nothing for {} s", joining.source, RECONNECT.as_secs());
+            let message = format!("{} gave nothing for {} s", shown(&joining.source), RECONNECT.as_secs());
             Err(Error::new(ErrorKind::Unavailable, message))
         }
     }

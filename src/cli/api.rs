@@ -16,7 +16,7 @@ use crate::recorder::Options;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "REST API")]
 pub struct Api {
-    /// Answer calls there, such as 127.0.0.1:8080
+    /// Answer calls there, such as 127.0.0.1:8090
     #[arg(long = "api", value_name = "ADDR:PORT", requires = "access")]
     address: Option<SocketAddr>,
     /// File of those who may call: name:secret in each line

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::open::open;
+use super::shown::shown;
 use super::source::{Source, no_layouts};
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
@@ -44,7 +45,7 @@ pub trait Sources: Send + Sync + fmt::Debug {
     /// `InvalidInput`, with the reason.
     fn check_layout(&self, source: &str, layout: &Value) -> Result<()> {
         let _ = layout;
-        Err(no_layouts(source))
+        Err(no_layouts(&shown(source)))
     }
 }
 

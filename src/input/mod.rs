@@ -21,6 +21,7 @@ mod pool;
 mod rtp;
 #[cfg(feature = "rtsp")]
 mod rtsp;
+mod shown;
 mod source;
 mod tcp;
 mod udp;
@@ -29,4 +30,5 @@ pub use join::{Inputs, Joining, Sources, open_source};
 #[cfg(feature = "cli")]
 pub(crate) use open::cannot_read;
 pub use open::open;
+pub use shown::shown;
 pub use source::{Chunk, Input, Media, Source, Stream};

@@ -18,6 +18,8 @@ use std::path::PathBuf;
 
 use super::file::FileReader;
 use super::pipe::PipeReader;
+#[cfg(feature = "http")]
+use super::shown::shown;
 use super::source::{Input, Kind};
 use super::tcp::TcpReader;
 use super::udp::UdpReader;
@@ -109,12 +111,7 @@ async fn open_http(spec: &str, clock: &SharedClock) -> Result<(Kind, String)> {
         .ok()
         .filter(reqwest::Url::has_host)
         .ok_or_else(|| invalid("the input's URL cannot be read: write http://HOST/PATH"))?;
-    let mut shown = url.clone();
-    // A name and a password, or a signature in the query, are nobody's business.
-    let hidden = shown.set_username("").and_then(|()| shown.set_password(None));
-    shown.set_query(url.query().map(|_| "..."));
-    shown.set_fragment(None);
-    let name = if hidden.is_ok() { shown.to_string() } else { url.scheme().to_owned() };
+    let name = shown(spec);
     let reader = super::http::HttpReader::get(&name, url, clock.as_ref()).await?;
     Ok((Kind::Http(reader), name))
 }
