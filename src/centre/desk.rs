@@ -206,7 +206,7 @@ impl Desk {
 
     /// What this node thinks of a recording that somebody asked for.
     pub fn state(&self, sid: &Sid) -> Option<State> {
-        self.view.recordings().get(sid).copied()
+        self.view.recording(sid)
     }
 
     /// What a recording came to.

@@ -99,6 +99,11 @@ impl View {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).nodes.clone()
     }
 
+    /// What is thought of one of the recordings that were asked for.
+    pub fn recording(&self, sid: &Sid) -> Option<State> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).recordings.get(sid).copied()
+    }
+
     /// All recordings that were asked for.
     pub fn recordings(&self) -> BTreeMap<Sid, State> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).recordings.clone()
