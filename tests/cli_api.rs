@@ -5,12 +5,14 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use serve_support::{Centre, Node, signal};
-use support::{Place, Said, block_on, until};
+use support::{Place, Said, block_on, skip, tool, until};
 use tapeline::continuity::Phase;
 use tempfile::TempDir;
 
@@ -298,4 +300,57 @@ fn without_credentials_only_this_machine_may_call() {
     let place = Place::folder();
     let said = Said::of("serve", ["--store", place.url(), "--api", "0.0.0.0:0", "--no-auth"]);
     said.assert_error(2, &["only this machine may call"]);
+}
+
+#[test]
+fn a_published_client_records_with_nothing_changed_but_the_address() {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/cache/venv/bin/python");
+    let has = Command::new(&python).args(["-c", "import agora_rest_client"]).stderr(Stdio::null()).status();
+    let Some(openssl) = tool("openssl") else { return };
+    if !has.is_ok_and(|status| status.success()) {
+        return skip("a client of the API (pip: agora-rest-client, in .ci/cache/venv)");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, key, credentials] =
+        ["certificate.pem", "key.pem", "credentials"].map(|name| folder.path().join(name));
+    let mut make = Command::new(openssl);
+    make.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+    ]);
+    make.args(["subjectAltName=IP:127.0.0.1", "-keyout"]).arg(&key).arg("-out").arg(&certificate);
+    assert!(make.stderr(Stdio::null()).status().unwrap().success());
+    std::fs::write(&credentials, SECRET).unwrap();
+    let (live, place) = (serve_support::Live::start(), Place::folder());
+    let source = live.url();
+    let [certificate, key, credentials] =
+        [certificate, key, credentials].map(|path| path.to_str().unwrap().to_owned());
+    let arguments = ["--api", "127.0.0.1:0", "--credentials", &credentials, "--source", &source];
+    let tls = ["--tls-certificate", &certificate, "--tls-key", &key, "--accept-bucket", "theirs"];
+    let (centre, node) = Centre::of(live, place, &[&arguments[..], &tls[..]].concat());
+    let (name, secret) = SECRET.split_once(':').unwrap();
+    let mut client = Command::new(python);
+    client.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/api_client.py"));
+    client
+        .args([&address(&node).to_string(), name, secret, "theirs"])
+        .env("REQUESTS_CA_BUNDLE", &certificate);
+    let output = client.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let got: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    let sid = got["sid"].as_str().unwrap();
+    assert!(got["refusals"].as_array().unwrap().iter().all(|refusal| *refusal == json!([404, 404])), "{got}");
+    assert_eq!((&got["status"], &got["uploadingStatus"]), (&json!(5), &json!("uploaded")), "{got}");
+    let playlist = format!("show/{sid}_lobby.m3u8");
+    assert_eq!((&got["queried"], &got["stopped"]), (&json!(playlist), &json!(playlist)), "{got}");
+    assert_eq!((&got["layout"][0], &got["layout"][1]), (&json!(400), &json!(2)), "{got}");
+    assert_eq!(centre.state(sid).unwrap().phase, Phase::Stopped);
 }
