@@ -241,7 +241,11 @@ impl Centre {
     /// The same with segments of that length.
     pub fn begin_with(&self, node: &Node, sids: &[String], segment: &str) {
         for sid in sids {
-            let said = node.ask(&["start", &self.live.url(), "--sid", sid, "--segment", segment]);
+            // A worker that was killed has its successor answer a moment later.
+            let said = until("the node to answer", || {
+                let said = node.ask(&["start", &self.live.url(), "--sid", sid, "--segment", segment]);
+                Some(said).filter(|said| said.code != Some(5))
+            });
             assert_eq!(said.code, Some(0), "{}", said.stderr);
         }
         for sid in sids {
