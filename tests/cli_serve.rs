@@ -72,17 +72,20 @@ enum Fault {
     HangWorker,
     SourceAway,
     KillParent,
+    /// The parent alone stands still for 20 s.
+    PauseParent,
     KillNode,
     /// Too long for any worker to wait for it.
     SourceGone,
 }
 
-const FAULTS: [Fault; 7] = [
+const FAULTS: [Fault; 8] = [
     Fault::KillWorker,
     Fault::PauseNode,
     Fault::HangWorker,
     Fault::SourceAway,
     Fault::KillParent,
+    Fault::PauseParent,
     Fault::KillNode,
     Fault::SourceGone,
 ];
@@ -96,7 +99,7 @@ impl Fault {
             // Counted from when it is back.
             Self::KillWorker | Self::HangWorker | Self::SourceGone => Some(KILLED),
             Self::KillNode => Some(DISCONNECTED),
-            Self::PauseNode | Self::SourceAway | Self::KillParent => None,
+            Self::PauseNode | Self::SourceAway | Self::KillParent | Self::PauseParent => None,
         }
     }
 
@@ -113,6 +116,11 @@ impl Fault {
                 both.iter().rev().for_each(|pid| signal("STOP", *pid));
                 std::thread::sleep(PAUSE);
                 both.iter().for_each(|pid| signal("CONT", *pid));
+            }
+            Self::PauseParent => {
+                signal("STOP", node.parent());
+                std::thread::sleep(PAUSE);
+                signal("CONT", node.parent());
             }
             Self::SourceAway | Self::SourceGone => {
                 live.set_silent(true);
