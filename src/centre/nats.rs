@@ -12,8 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::kv::{Config, Entry, Operation, Store, Watch};
-use async_nats::jetstream::{self};
-use async_nats::{ConnectOptions, ServerAddr};
+use async_nats::{ConnectOptions, ServerAddr, jetstream};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 
