@@ -204,4 +204,11 @@ fn nodes_move_what_a_killed_worker_had_and_nothing_for_a_server_that_is_away() {
     let times = centre.moved(&of_node, &clock, KILLED);
     println!("killed: {} recordings moved after {times:.1?}", times.len());
     centre.end(&second, &sids, KILLED);
+    // A worker that dies while the server is away has a successor when it is back.
+    let (before, pid) = first.worker();
+    nats.kill();
+    signal("KILL", pid);
+    std::thread::sleep(Duration::from_secs(8));
+    nats.begin();
+    until("the node to serve again", || first.lease().filter(|lease| lease["worker"] != before));
 }

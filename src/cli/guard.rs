@@ -20,7 +20,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 const SLACK: Duration = Duration::from_secs(2);
 /// Between the end of a worker and the begin of the next.
 const PAUSE: Duration = Duration::from_secs(1);
-/// One that ends sooner than this does so because of what cannot be mended by another.
+/// A first one that ends sooner than this does so because of what cannot be mended by another. Where one has lived, what the next
+/// one lacks may come back.
 const TOO_SOON: Duration = Duration::from_secs(3);
 /// A word to others about a worker's end is tried so often.
 const TRIES: usize = 10;
@@ -39,6 +40,7 @@ enum End {
 /// `Internal` where no process can be begun, or each ends at once.
 pub async fn guard(membership: &dyn Membership, clock: &SharedClock) -> Result<()> {
     let mut signals = StopSignals::listen()?;
+    let mut has_lived = false;
     loop {
         let begin = clock.monotonic();
         let mut child = spawn()?;
@@ -53,7 +55,8 @@ pub async fn guard(membership: &dyn Membership, clock: &SharedClock) -> Result<(
         if let Some(worker) = &worker {
             bury(membership, worker, pid, clock).await;
         }
-        if clock.monotonic().saturating_sub(begin) < TOO_SOON {
+        has_lived |= clock.monotonic().saturating_sub(begin) >= TOO_SOON;
+        if !has_lived {
             return Err(Error::new(
                 ErrorKind::Internal,
                 format!("the worker ends as soon as it begins: {why}"),
