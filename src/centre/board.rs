@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
+use tokio::sync::Mutex;
 
 use super::lease::{self, Lease};
 use super::request::{self, Layout, Request};
@@ -134,7 +135,8 @@ impl Membership for StoreMembership {
 #[derive(Debug)]
 pub struct Requests {
     store: Store,
-    asked: Folder<Asked>,
+    /// As they were read last.
+    asked: Mutex<Folder<Asked>>,
 }
 
 /// A document among the requests.
@@ -156,17 +158,18 @@ impl Asked {
 impl Requests {
     /// Those of that store.
     pub fn new(store: &Store) -> Self {
-        Self { store: store.clone(), asked: Folder::new(store, request::FOLDER) }
+        Self { store: store.clone(), asked: Mutex::new(Folder::new(store, request::FOLDER)) }
     }
 
     /// Reads those that have changed; gives all, and the layouts that somebody chose.
     ///
     /// # Errors
     /// Whatever listing and reading give.
-    pub async fn read(&mut self) -> Result<(Vec<Request>, BTreeMap<Sid, Value>)> {
-        self.asked.refresh(Asked::decode).await?;
+    pub async fn read(&self) -> Result<(Vec<Request>, BTreeMap<Sid, Value>)> {
+        let mut asked = self.asked.lock().await;
+        asked.refresh(Asked::decode).await?;
         let (mut requests, mut layouts) = (Vec::new(), BTreeMap::new());
-        for asked in self.asked.all().cloned() {
+        for asked in asked.all().cloned() {
             match asked {
                 Asked::Request(request) => requests.push(request),
                 Asked::Layout(layout) => drop(layouts.insert(layout.sid, layout.layout)),

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::sync::Mutex;
 
 use super::board::Requests;
 use super::request::{Client, Request, Wanted};
 use super::view::{State, View};
-use crate::continuity::{Recordings, Status};
+use crate::continuity::{Phase, Recordings, Status};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Cname, Sid};
 use crate::input::Sources;
@@ -72,8 +71,6 @@ pub struct Start {
 #[derive(Debug)]
 pub struct Desk {
     requests: Requests,
-    /// All of them, as they were read last.
-    all: Mutex<Requests>,
     recordings: Recordings,
     sources: Arc<dyn Sources>,
     view: View,
@@ -82,13 +79,7 @@ pub struct Desk {
 impl Desk {
     /// The desk of a node that shows `view`, and can record those `sources`.
     pub fn new(store: &Store, recordings: Recordings, sources: Arc<dyn Sources>, view: View) -> Self {
-        Self {
-            requests: Requests::new(store),
-            all: Mutex::new(Requests::new(store)),
-            recordings,
-            sources,
-            view,
-        }
+        Self { requests: Requests::new(store), recordings, sources, view }
     }
 
     /// Answers.
@@ -103,7 +94,7 @@ impl Desk {
                 Ok(json!({ "sid": request.sid, "cname": request.cname }))
             }
             Question::Layout { sid, layout } => {
-                self.lay_out(&sid, layout).await?;
+                self.lay_out(&self.request(&sid).await?, layout).await?;
                 Ok(json!({ "sid": sid }))
             }
             Question::Query { sid } => {
@@ -165,7 +156,7 @@ impl Desk {
     /// # Errors
     /// Whatever the store gives.
     pub async fn running(&self, client: &Client, cname: &Cname) -> Result<Option<Sid>> {
-        let (requests, _) = self.all.lock().await.read().await?;
+        let (requests, _) = self.requests.read().await?;
         let is_over = |sid: &Sid| matches!(self.state(sid), Some(State::Stopped | State::Abandoned));
         let runs = |request: &Request| {
             let asks =
@@ -173,6 +164,14 @@ impl Desk {
             asks && request.cname == *cname && request.wanted == Wanted::Record && !is_over(&request.sid)
         };
         Ok(requests.into_iter().find(runs).map(|request| request.sid))
+    }
+
+    /// What a recording is doing, as the store has it.
+    ///
+    /// # Errors
+    /// As [`status`](Self::status).
+    pub async fn phase(&self, sid: &Sid) -> Result<Phase> {
+        Ok(self.recordings.read(sid).await?.phase)
     }
 
     /// What a recording came to, whether it runs or not.
@@ -194,9 +193,9 @@ impl Desk {
     /// Asks for another layout of a recording that runs.
     ///
     /// # Errors
-    /// `InvalidInput` for a layout that the source cannot have; `NotFound` while it does not run, and for what nobody asked for.
-    pub async fn lay_out(&self, sid: &Sid, layout: Value) -> Result<()> {
-        let request = self.request(sid).await?;
+    /// `InvalidInput` for a layout that the source cannot have; `NotFound` while it does not run; whatever the store gives.
+    pub async fn lay_out(&self, request: &Request, layout: Value) -> Result<()> {
+        let sid = &request.sid;
         self.sources.check_layout(&request.source, &layout)?;
         match self.state(sid) {
             Some(State::Recording) => self.requests.lay_out(sid, layout).await,

@@ -221,7 +221,7 @@ impl Node {
         self.lease.recordings = u32::try_from(self.running.len()).unwrap_or(u32::MAX);
         let clock = self.options.recorder.clock.clone();
         let membership = &mut self.options.membership;
-        let (lease, requests) = (&self.lease, &mut self.requests);
+        let (lease, requests) = (&self.lease, &self.requests);
         let exchange = async {
             membership.renew(lease).await?;
             let leases = membership.read().await?;

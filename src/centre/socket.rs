@@ -27,11 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub async fn listen(path: &Path, desk: Arc<Desk>, clock: SharedClock) -> Result<()> {
     let listener = bind(path).await?;
     loop {
-        let accepted = listener.accept().await;
-        let Ok((stream, _)) = accepted.inspect_err(|error| debug!(%error, "not accepted")) else {
-            clock.sleep(Duration::from_millis(100)).await;
-            continue;
-        };
+        let Some((stream, _)) = taken(listener.accept().await, &clock).await else { continue };
         let (desk, clock) = (Arc::clone(&desk), clock.clone());
         tokio::spawn(async move {
             tokio::select! {
@@ -39,6 +35,18 @@ pub async fn listen(path: &Path, desk: Arc<Desk>, clock: SharedClock) -> Result<
                 () = clock.sleep(PATIENCE) => debug!("given up"),
             }
         });
+    }
+}
+
+/// What a listener has accepted. Where it fails, for want of files perhaps, it is asked again after a pause.
+pub(super) async fn taken<T>(accepted: io::Result<T>, clock: &SharedClock) -> Option<T> {
+    match accepted {
+        Ok(taken) => Some(taken),
+        Err(error) => {
+            debug!(%error, "not accepted");
+            clock.sleep(Duration::from_millis(100)).await;
+            None
+        }
     }
 }
 

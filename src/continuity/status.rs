@@ -287,7 +287,7 @@ impl OutputStatus {
     }
 
     /// Which output of the recording this is, in any generation.
-    fn name(&self) -> Option<OutputName> {
+    pub fn name(&self) -> Option<OutputName> {
         output_of(self.playlist.rsplit('/').next()?)
     }
 }

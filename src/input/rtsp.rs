@@ -72,9 +72,9 @@ impl RtspSource {
     /// the server does not have; `Unavailable` where it does not answer.
     pub async fn join(spec: &str, clock: &SharedClock) -> Result<Self> {
         let invalid = |message: String| Error::new(ErrorKind::InvalidInput, message);
-        let mut url = Url::parse(spec).ok().filter(Url::has_host);
-        let url = url
-            .as_mut()
+        let mut url = Url::parse(spec)
+            .ok()
+            .filter(Url::has_host)
             .ok_or_else(|| invalid("the input's URL cannot be read: write rtsp://HOST/PATH".to_owned()))?;
         let decoded =
             |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -86,7 +86,7 @@ impl RtspSource {
         let _ = url.set_username("").and_then(|()| url.set_password(None));
         let name = shown(spec);
         tokio::select! {
-            joined = Self::play(url.clone(), credentials, name.clone(), clock) => joined,
+            joined = Self::play(url, credentials, name.clone(), clock) => joined,
             () = clock.sleep(PATIENCE) => {
                 let message = format!("cannot read {name}: the server does not play within {} s", PATIENCE.as_secs());
                 Err(Error::new(ErrorKind::Unavailable, message))

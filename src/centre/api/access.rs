@@ -4,9 +4,9 @@ use std::fmt;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::checksum::Sha256;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The names and secrets that may call.
@@ -37,7 +37,7 @@ impl Credentials {
             }
             match line.split_once(':') {
                 Some((name, secret)) if !name.is_empty() && !secret.is_empty() => {
-                    allowed.push(Sha256::digest(line.as_bytes()).into());
+                    allowed.push(Sha256::of(line.as_bytes()).bytes());
                 }
                 _ => {
                     return Err(invalid(format!(
@@ -61,7 +61,7 @@ impl Credentials {
         let Some(given) = basic.and_then(|basic| BASE64_STANDARD.decode(basic.trim_ascii()).ok()) else {
             return false;
         };
-        let given: [u8; 32] = Sha256::digest(&given).into();
+        let given = Sha256::of(&given).bytes();
         // All of them are compared, whichever it is.
         let found = self.allowed.iter().fold(Choice::from(0), |found, allowed| found | allowed.ct_eq(&given));
         found.into()

@@ -2,16 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::continuity::Status;
+use crate::continuity::{OutputStatus, Status};
 use crate::ids::{MediaKind, OutputName};
 use crate::media::Container;
-use crate::naming::ObjectName;
 
 /// What an answer says of the playlists of all generations: `fileListMode`, `fileList` and `sliceStartTime`. One playlist of a
 /// mixed stream is text, as those expect who ask for no more; others are a list of objects.
 pub fn files(status: &Status) -> Map<String, Value> {
     let outputs = || status.generations.iter().flat_map(|generation| &generation.outputs);
-    let names: Vec<Option<OutputName>> = outputs().map(|output| output_of(&output.playlist)).collect();
+    let names: Vec<Option<OutputName>> = outputs().map(OutputStatus::name).collect();
     let (mode, list) = match names.as_slice() {
         [] => ("string", json!("")),
         [Some(OutputName::Composite)] => ("string", json!(outputs().next().map(|output| &output.playlist))),
@@ -41,9 +40,4 @@ pub fn files(status: &Status) -> Map<String, Value> {
     let fields =
         [("fileListMode", json!(mode)), ("fileList", list), ("sliceStartTime", json!(begin.unwrap_or(0)))];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn output_of(playlist: &str) -> Option<OutputName> {
-    let name = playlist.rsplit('/').next()?;
-    name.parse::<ObjectName>().ok().map(|name| name.output)
 }

@@ -4,16 +4,16 @@
 //! list. The recording's id follows from it: however often it is started, on however many nodes, it is one recording.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::centre::document;
+use crate::checksum::Sha256;
 use crate::ids::{Cname, Sid, Uid};
-use crate::time::WallTime;
+use crate::time::{MediaSpan, WallTime};
 
 /// A resource may be started for so long.
-pub const LIFE: Duration = Duration::from_secs(300);
+pub const LIFE: MediaSpan = MediaSpan::from_secs(300);
 /// No id is longer: a channel's name and an application's have at most 64 bytes each, and JSON may write each byte as six.
 const LONGEST: usize = 4096;
 
@@ -45,27 +45,20 @@ impl Resource {
 
     /// The recording that it becomes: its id is the same each time.
     pub fn sid(&self) -> Sid {
-        let digest = Sha256::digest(self.to_string().as_bytes());
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        Sid::from_random(bytes)
+        let hash = Sha256::of(self.to_string().as_bytes()).bytes();
+        Sid::from_random(std::array::from_fn(|at| hash[at]))
     }
 
     /// Whether it may still be started.
     pub fn lives(&self, now: WallTime) -> bool {
-        now.since(WallTime::from_millis(self.at)).millis()
-            <= i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX)
+        now.since(WallTime::from_millis(self.at)) <= LIFE
     }
 }
 
 impl fmt::Display for Resource {
     /// Digits alone: no client, proxy or router changes them.
-    ///
-    /// # Panics
-    /// Never: a plain struct can be written.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = serde_json::to_vec(self).expect("a plain struct can be written");
-        text.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        document::encode(self).iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

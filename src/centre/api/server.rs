@@ -35,6 +35,7 @@ use super::access::Credentials;
 use super::answer::Refusal;
 use super::rate::Rates;
 use super::service::{Path, Service};
+use crate::centre::socket::taken;
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -139,11 +140,7 @@ pub async fn listen(listening: Listening, service: Service, ready: impl FnOnce(S
     let acceptor = tls.map(|Tls(config)| TlsAcceptor::from(config));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
-        let accepted = listener.accept().await;
-        let Ok((stream, peer)) = accepted.inspect_err(|error| debug!(%error, "not accepted")) else {
-            clock.sleep(Duration::from_millis(100)).await;
-            continue;
-        };
+        let Some((stream, peer)) = taken(listener.accept().await, &clock).await else { continue };
         let (door, acceptor) = (Arc::clone(&door), acceptor.clone());
         tokio::spawn(async move {
             door.admit(stream, peer.ip().to_canonical(), acceptor).await;
@@ -250,45 +247,22 @@ async fn acquire(State(service): Shared, app: Named<String>, body: Sent) -> Resp
     respond(async { service.acquire(&named(app)?, &sent(body)?) }.await)
 }
 
-async fn start(State(service): Shared, path: Named<(String, String, String)>, body: Sent) -> Response {
-    let started = async {
-        let (app, rid, mode) = named(path)?;
-        service.start(&Path { app: &app, rid: &rid, mode: &mode }, &sent(body)?).await
-    };
-    respond(started.await)
+async fn start(State(service): Shared, path: Named<Path>, body: Sent) -> Response {
+    respond(async { service.start(&named(path)?, &sent(body)?).await }.await)
 }
 
-/// Application, resource, recording, mode.
-type Four = (String, String, String, String);
-
-async fn query(State(service): Shared, path: Named<Four>) -> Response {
-    let queried = async {
-        let (app, rid, sid, mode) = named(path)?;
-        service.query(&Path { app: &app, rid: &rid, mode: &mode }, &sid).await
-    };
-    respond(queried.await)
+async fn query(State(service): Shared, path: Named<Path>) -> Response {
+    respond(async { service.query(&named(path)?).await }.await)
 }
 
-async fn update(State(service): Shared, path: Named<Four>, body: Sent) -> Response {
-    let updated = async {
-        let (app, rid, sid, mode) = named(path)?;
-        service.update(&Path { app: &app, rid: &rid, mode: &mode }, &sid, &sent(body)?).await
-    };
-    respond(updated.await)
+async fn update(State(service): Shared, path: Named<Path>, body: Sent) -> Response {
+    respond(async { service.update(&named(path)?, &sent(body)?).await }.await)
 }
 
-async fn update_layout(State(service): Shared, path: Named<Four>, body: Sent) -> Response {
-    let laid_out = async {
-        let (app, rid, sid, mode) = named(path)?;
-        service.update_layout(&Path { app: &app, rid: &rid, mode: &mode }, &sid, &sent(body)?).await
-    };
-    respond(laid_out.await)
+async fn update_layout(State(service): Shared, path: Named<Path>, body: Sent) -> Response {
+    respond(async { service.update_layout(&named(path)?, &sent(body)?).await }.await)
 }
 
-async fn stop(State(service): Shared, path: Named<Four>, body: Sent) -> Response {
-    let stopped = async {
-        let (app, rid, sid, mode) = named(path)?;
-        service.stop(&Path { app: &app, rid: &rid, mode: &mode }, &sid, &sent(body)?).await
-    };
-    respond(stopped.await)
+async fn stop(State(service): Shared, path: Named<Path>, body: Sent) -> Response {
+    respond(async { service.stop(&named(path)?, &sent(body)?).await }.await)
 }

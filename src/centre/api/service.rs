@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
@@ -42,20 +43,23 @@ pub struct Service {
 type Answer = Result<Value, Refusal>;
 
 /// Which recording a path names.
-#[derive(Debug)]
-pub struct Path<'a> {
+#[derive(Debug, Deserialize)]
+pub struct Path {
     /// The application.
-    pub app: &'a str,
+    pub app: String,
     /// The resource.
-    pub rid: &'a str,
+    pub rid: String,
     /// `mix` or `individual`.
-    pub mode: &'a str,
+    pub mode: String,
+    /// The recording: not in the path that starts it.
+    #[serde(default)]
+    pub sid: String,
 }
 
-impl Path<'_> {
+impl Path {
     /// The resource that it names.
     fn resource(&self) -> Result<Resource, Refusal> {
-        let resource = Resource::parse(self.rid).filter(|resource| resource.app == self.app);
+        let resource = Resource::parse(&self.rid).filter(|resource| resource.app == self.app);
         let resource =
             resource.ok_or_else(|| Refusal::parameter("the resource id is none of this application's"))?;
         if self.mode != "mix" && self.mode != "individual" {
@@ -96,7 +100,7 @@ impl Service {
     ///
     /// # Errors
     /// 201/7 the second time, 400/53 where the channel is being recorded for that user, 400/2, 504/62.
-    pub async fn start(&self, path: &Path<'_>, body: &[u8]) -> Answer {
+    pub async fn start(&self, path: &Path, body: &[u8]) -> Answer {
         let (resource, body) = (path.resource()?, Body::parse(body)?);
         let (cname, uid) = body.subject()?;
         if (&cname, uid) != (&resource.cname, resource.uid) {
@@ -104,8 +108,8 @@ impl Service {
         }
         let sid = resource.sid();
         let prefix = body.prefix(&self.buckets)?;
-        let source = self.places.source(path.app, &cname, uid, body.source()?)?;
-        let client = Client { app: path.app.to_owned(), uid, mode: path.mode.to_owned() };
+        let source = self.places.source(&path.app, &cname, uid, body.source()?)?;
+        let client = Client { app: path.app.clone(), uid, mode: path.mode.clone() };
         let again =
             || Refusal::already_started(format!("the recording {sid} was started with this resource"));
         if self.desk.request(&sid).await.is_ok() {
@@ -129,9 +133,9 @@ impl Service {
     }
 
     /// The recording that a path names.
-    async fn request(&self, path: &Path<'_>, sid: &str) -> Result<Request, Refusal> {
+    async fn request(&self, path: &Path) -> Result<Request, Refusal> {
         let resource = path.resource()?;
-        let sid = Sid::new(sid).map_err(|error| Refusal::parameter(error.to_string()))?;
+        let sid = Sid::new(&path.sid).map_err(|error| Refusal::parameter(error.to_string()))?;
         if resource.sid() != sid {
             return Err(Refusal::parameter("the sid is not that of the resource"));
         }
@@ -143,7 +147,7 @@ impl Service {
     }
 
     /// What all answers about a recording begin with.
-    fn answer(path: &Path<'_>, request: &Request, response: Value) -> Value {
+    fn answer(path: &Path, request: &Request, response: Value) -> Value {
         let uid = request.client.as_ref().map_or(0, |client| client.uid.get()).to_string();
         json!({
             "cname": request.cname,
@@ -158,8 +162,8 @@ impl Service {
     ///
     /// # Errors
     /// 404 while it is being started or recovered, and when it is over.
-    pub async fn query(&self, path: &Path<'_>, sid: &str) -> Answer {
-        let request = self.request(path, sid).await?;
+    pub async fn query(&self, path: &Path) -> Answer {
+        let request = self.request(path).await?;
         let (state, status) = self.desk.query(&request.sid).await?;
         if state != State::Recording {
             return Err(Refusal::no_worker(format!("the recording {} is {}", request.sid, state.word())));
@@ -173,9 +177,9 @@ impl Service {
     ///
     /// # Errors
     /// 404 as [`query`](Self::query); 400/2 where the source has no layouts, or not that one.
-    pub async fn update_layout(&self, path: &Path<'_>, sid: &str, body: &[u8]) -> Answer {
-        let (request, body) = (self.request(path, sid).await?, Body::parse(body)?);
-        self.desk.lay_out(&request.sid, body.request.into()).await?;
+    pub async fn update_layout(&self, path: &Path, body: &[u8]) -> Answer {
+        let (request, body) = (self.request(path).await?, Body::parse(body)?);
+        self.desk.lay_out(&request, body.request.into()).await?;
         Ok(json!({ "cname": body.cname, "uid": body.uid, "resourceId": path.rid, "sid": request.sid }))
     }
 
@@ -183,8 +187,8 @@ impl Service {
     ///
     /// # Errors
     /// 404 as [`query`](Self::query), else 400/2.
-    pub async fn update(&self, path: &Path<'_>, sid: &str, body: &[u8]) -> Answer {
-        let request = self.request(path, sid).await?;
+    pub async fn update(&self, path: &Path, body: &[u8]) -> Answer {
+        let request = self.request(path).await?;
         Body::parse(body)?;
         self.desk.query(&request.sid).await?;
         Err(Refusal::parameter("this service records all that its source gives: there is nothing to update"))
@@ -195,8 +199,8 @@ impl Service {
     /// # Errors
     /// 404 as [`query`](Self::query); 400/49 the second time; 206/435 for one without anything in it; 206/65 where the end takes
     /// longer than a call.
-    pub async fn stop(&self, path: &Path<'_>, sid: &str, body: &[u8]) -> Answer {
-        let (request, body) = (self.request(path, sid).await?, Body::parse(body)?);
+    pub async fn stop(&self, path: &Path, body: &[u8]) -> Answer {
+        let (request, body) = (self.request(path).await?, Body::parse(body)?);
         let (state, _) = self.desk.query(&request.sid).await?;
         if state != State::Recording {
             return Err(Refusal::no_worker(format!("the recording {} is {}", request.sid, state.word())));
@@ -206,16 +210,13 @@ impl Service {
         }
         self.desk.stop(&request.sid).await?;
         let give_up = self.clock.monotonic() + END;
-        let status = loop {
-            let status = self.desk.status(&request.sid).await?;
-            if status.phase.is_final() || body.is_async() {
-                break status;
-            }
+        while !body.is_async() && !self.desk.phase(&request.sid).await?.is_final() {
             if self.clock.monotonic() >= give_up {
                 return Err(Refusal::not_completed("it is to end, and its last segments are not stored yet"));
             }
             self.clock.sleep(LOOK).await;
-        };
+        }
+        let status = self.desk.status(&request.sid).await?;
         if status.phase.is_final() && status.total.segments == 0 {
             return Err(Refusal::no_data());
         }
