@@ -2,9 +2,12 @@
 //!
 //! Days of recording under simulated time, so that the figures are the same on every machine.
 
+#[path = "../tests/simulated_time/mod.rs"]
+mod simulated_time;
 #[path = "../tests/upload_support/mod.rs"]
 mod upload_support;
 
+use simulated_time::simulate;
 use tapeline::continuity::Form;
 use tapeline::ids::Sid;
 use tapeline::spool::{Room, SpoolBase, SpoolFolder};

@@ -1,6 +1,8 @@
 //! A worker with its own media server: the centre joins its channels under the recording uid of each turn, hands layouts to them,
 //! and records every output that they give. And a source that is none.
 
+mod simulated_time;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,8 +11,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use simulated_time::{clock, simulate};
 use tapeline::centre::{Desk, NodeOptions, Policy, Question, Start, StoreMembership, View, serve, worker_id};
-use tapeline::clock::{Clock, SharedClock, Sleep};
+use tapeline::clock::SharedClock;
 use tapeline::continuity::{Recordings, probe};
 use tapeline::error::{Error, ErrorKind, Result};
 use tapeline::ids::{Cname, MediaKind, OutputName, Sid, Uid};
@@ -26,24 +29,6 @@ use tokio::time::Instant;
 const SID: &str = "38f8e3cfdc474cd56fc1ceba380d7e1a";
 /// Opus: 20 ms, stereo, silence.
 const SILENCE: &[u8] = &[0xfc, 0xff, 0xfe];
-
-/// Time that passes as soon as nobody has anything to do.
-#[derive(Debug)]
-struct Simulated(Instant);
-
-impl Clock for Simulated {
-    fn wall(&self) -> WallTime {
-        WallTime::from_millis(1_700_000_000_000 + i64::try_from(self.0.elapsed().as_millis()).unwrap())
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> Sleep {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
 
 /// A media server: who has joined, and which layouts it was given.
 #[derive(Debug, Default)]
@@ -190,15 +175,10 @@ fn layout(mode: u32) -> Question {
     Question::Layout { sid: sid(), layout: json!({ "mixedVideoLayout": mode }) }
 }
 
-fn simulate<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.unwrap().block_on(work)
-}
-
 #[test]
 fn a_media_server_plugs_in_and_each_turn_joins_as_another_user() {
     simulate(async {
-        let clock: SharedClock = Arc::new(Simulated(Instant::now()));
+        let clock = clock(WallTime::from_millis(1_700_000_000_000));
         let (store, server) = (Store::open("memory:").unwrap(), Arc::new(Server::default()));
         let first = node(&store, &clock, server.clone()).await;
         let refused = first.desk.answer(start("udp://127.0.0.1:5000")).await.unwrap_err();
@@ -252,7 +232,7 @@ fn a_media_server_plugs_in_and_each_turn_joins_as_another_user() {
 #[test]
 fn a_source_that_stays_away_costs_one_failover_however_long() {
     simulate(async {
-        let clock: SharedClock = Arc::new(Simulated(Instant::now()));
+        let clock = clock(WallTime::from_millis(1_700_000_000_000));
         let (store, server) = (Store::open("memory:").unwrap(), Arc::new(Server::default()));
         let nodes = [node(&store, &clock, server.clone()).await, node(&store, &clock, server.clone()).await];
         nodes[0].desk.answer(start("channel:lobby")).await.unwrap();
@@ -278,7 +258,7 @@ fn a_source_that_stays_away_costs_one_failover_however_long() {
 #[test]
 fn a_source_that_is_no_media_ends_the_recording_and_costs_no_failover() {
     simulate(async {
-        let clock: SharedClock = Arc::new(Simulated(Instant::now()));
+        let clock = clock(WallTime::from_millis(1_700_000_000_000));
         let store = Store::open("memory:").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("noise.ts");

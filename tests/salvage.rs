@@ -6,6 +6,7 @@
 
 mod control_support;
 mod fault_store;
+mod simulated_time;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,6 @@ use fault_store::{Fault, FaultStore};
 use serde_json::Value;
 use tapeline::ErrorKind;
 use tapeline::checksum::Crc64;
-use tapeline::clock::{Clock, Sleep};
 use tapeline::continuity::{
     Form, LossCause, Recordings, SalvageRecord, SalvageState, Seal, StoreForm, TornCause,
 };
@@ -30,7 +30,6 @@ use tapeline::spool::{Fact, GapCause, Left, LeftFolder, Opened, Sealed, SpoolBas
 use tapeline::store::{ObjectKind, Store};
 use tapeline::time::{MediaSpan, WallTime};
 use tapeline::ts::PACKET_LEN;
-use tokio::time::Instant;
 
 const FOLDER: &str = "38f8e3cfdc474cd56fc1ceba380d7e1a.0badcafe";
 const GENERATION: u8 = 1;
@@ -201,31 +200,13 @@ impl Spool {
     }
 }
 
-/// The runtime's time, which goes on by itself when everybody waits.
-#[derive(Debug)]
-struct TokioClock(Instant);
-
-impl Clock for TokioClock {
-    fn wall(&self) -> WallTime {
-        date(0)
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> Sleep {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
-
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
 fn options() -> SalvageOptions {
     SalvageOptions {
-        clock: Arc::new(TokioClock(Instant::now())),
+        clock: simulated_time::clock(date(0)),
         seed: 7,
         patience: Some(Duration::from_secs(60)),
         on_retry: Arc::new(|_, _, _| {}),

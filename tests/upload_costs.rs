@@ -3,6 +3,7 @@
 //! Allocations stand in for instructions: every copy and every rendering of text goes through them, and they
 //! are the same whatever else the machine does. The count is the process's, so that tests go one by one.
 
+mod simulated_time;
 mod upload_support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use simulated_time::simulate;
 use tapeline::continuity::Form;
 use tapeline::ids::Sid;
 use tapeline::spool::{Room, SpoolBase, SpoolFolder};

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tapeline::checksum::Crc64;
-use tapeline::clock::{Chance, Clock, SharedClock, Sleep};
+use tapeline::clock::{Chance, SharedClock};
 use tapeline::continuity::{Form, Holder, HolderOptions, Recordings};
 use tapeline::ids::{Generation, MediaKind, OutputName, RecordingId, SegmentSeq, Uid};
 use tapeline::media::Container;
@@ -29,6 +29,8 @@ use tapeline::store::Store;
 use tapeline::time::{MediaSpan, MediaTime, WallTime};
 use tapeline::upload::{Body, Driver, DriverOptions, Ending, Finished, Limits, Notice, SealedFile};
 use tokio::time::Instant;
+
+use crate::simulated_time;
 
 pub use counting_store::{CountingStore, Kind, Tally, Verb};
 
@@ -110,32 +112,6 @@ impl Report {
     }
 }
 
-/// Time as tokio's clock gives it.
-#[derive(Debug)]
-struct TokioClock {
-    begin: Instant,
-}
-
-impl TokioClock {
-    fn shared() -> SharedClock {
-        Arc::new(Self { begin: Instant::now() })
-    }
-}
-
-impl Clock for TokioClock {
-    fn wall(&self) -> WallTime {
-        WallTime::from_millis(BEGIN + i64::try_from(self.monotonic().as_millis()).unwrap())
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.begin.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> Sleep {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
-
 /// Chance that is the same every time.
 #[derive(Debug, Default)]
 struct Counted(AtomicU64);
@@ -150,12 +126,6 @@ impl Chance for Counted {
     }
 }
 
-/// Runs what needs simulated time, on one thread.
-pub fn simulate<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.unwrap().block_on(work)
-}
-
 fn id() -> RecordingId {
     RecordingId::new("38f8e3cfdc474cd56fc1ceba380d7e1a", "channel").unwrap()
 }
@@ -166,7 +136,8 @@ pub async fn start_requests(form: Form) -> [Tally; 2] {
     let store = Store::from_object_store("counting:", counting.clone());
     let mut asked = [Tally::default(); 2];
     for (sid, asked) in ["first", "later"].into_iter().zip(&mut asked) {
-        let (clock, chance) = (TokioClock::shared(), Arc::new(Counted::default()));
+        let (clock, chance) =
+            (simulated_time::clock(WallTime::from_millis(BEGIN)), Arc::new(Counted::default()));
         let options = Options { spool: Spool::In(SpoolBase::memory()), clock, chance, ..Options::default() };
         counting.take();
         let recorder = Recorder::start(&store, RecordingId::new(sid, "channel").unwrap(), options).await;
@@ -180,7 +151,7 @@ pub async fn start_requests(form: Form) -> [Tally; 2] {
 pub async fn record(recording: &Recording, spool: SpoolFolder, mut after_part: impl FnMut()) -> Report {
     let counting = CountingStore::new(recording.form);
     let store = Store::from_object_store("counting:", counting.clone());
-    let (clock, id) = (TokioClock::shared(), id());
+    let (clock, id) = (simulated_time::clock(WallTime::from_millis(BEGIN)), id());
     let holder_options = HolderOptions {
         lease: None,
         uid: None,
