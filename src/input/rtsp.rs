@@ -7,6 +7,8 @@
 //! RTP says when a frame is shown, not when it is decoded. Pictures that are shown in another order than they come (B-pictures,
 //! which cameras do not send) are kept, decoded right after the one before, and counted as late: players show them, strict
 //! checkers complain.
+//!
+//! The crate puts no limit to a picture or an answer: a server that sends one without end costs memory without end.
 
 use std::collections::VecDeque;
 use std::fmt;
